@@ -1,0 +1,1 @@
+"""Technic: four services, two libraries, a simulator and a command."""

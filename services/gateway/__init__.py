@@ -1,0 +1,1 @@
+"""The gateway: orchestrates a scan, keeps its budget and its ledger, ranks."""

@@ -1,0 +1,1 @@
+"""The inference service: cached XGBoost models behind the Open Inference Protocol."""

@@ -1,0 +1,138 @@
+"""The scoring configuration: one versioned TOML, validated and hashed, read by the scorer and the gateway alike."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+CONFIG_PATH = Path(__file__).with_name("scoring.toml")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRules:
+    """Which series are scored at all; counts of sessions or bars."""
+
+    sessions: int
+    early_sessions: int
+    minimum_bars: int
+    stale_sessions: int
+    thin_window: int
+    thin_carried: int
+
+
+@dataclass(frozen=True, slots=True)
+class RatingWeights:
+    """Weight of each sub-score in TechRating."""
+
+    trend: float
+    momentum: float
+    volume: float
+    oscillator: float
+    breakout: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignalThresholds:
+    """TechRating at which each signal begins; inclusive."""
+
+    strong_long: float
+    long: float
+    short: float
+    strong_short: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreWeights:
+    """Weight of each percentile in the score; they add up to 1."""
+
+    tech_rating: float
+    alpha: float
+    dollar_volume: float
+    atr_pct: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlagThresholds:
+    """Where flags begin; USD, fractions, counts."""
+
+    low_liquidity_usd: float
+    high_atr_pct: float
+    very_high_atr_pct: float
+    pinned_atr_pct: float
+    small_cap_usd: float
+    micro_cap_usd: float
+    small_cross_section: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A risk profile's limits; None is no limit. Fractions, USD, USD a session, score points."""
+
+    max_atr_pct: float | None = None
+    min_price: float | None = None
+    min_dollar_volume: float | None = None
+    min_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringConfig:
+    """Everything in `scoring.toml`.
+
+    Attributes:
+        alpha_weights: weight of each model's z-scored alpha, by model role.
+        profiles: limits by profile name; `none` is always there.
+        config_hash: hex sha256 of the parsed values, so that a changed comment is no new configuration.
+    """
+
+    version: int
+    history: HistoryRules
+    rating_weights: RatingWeights
+    signals: SignalThresholds
+    score_weights: ScoreWeights
+    alpha_weights: dict[str, float]
+    flags: FlagThresholds
+    profiles: dict[str, Profile]
+    config_hash: str
+
+    @classmethod
+    def load(cls, path: Path = CONFIG_PATH) -> Self:
+        """Read and validate the configuration.
+
+        Raises:
+            ValueError: a key is unknown or missing, or the weights do not add up; the text names it.
+        """
+        table = tomllib.loads(path.read_text())
+        digest = hashlib.sha256(repr(_sorted(table)).encode()).hexdigest()
+        rating, score = table["rating"], table["score"]
+        config = cls(
+            version=table["version"],
+            history=_build(HistoryRules, table["history"]),
+            rating_weights=_build(RatingWeights, rating["weights"]),
+            signals=_build(SignalThresholds, rating["signals"]),
+            score_weights=_build(ScoreWeights, score["weights"]),
+            alpha_weights=dict(score["alpha_weights"]),
+            flags=_build(FlagThresholds, table["flags"]),
+            profiles={name: _build(Profile, limits) for name, limits in table["profiles"].items()},
+            config_hash=digest,
+        )
+        weights = config.score_weights
+        if abs(weights.tech_rating + weights.alpha + weights.dollar_volume + weights.atr_pct - 1) > 1e-12:
+            raise ValueError(f"{path.name}: the weights of [score.weights] do not add up to 1")
+        return config
+
+
+def _build(kind: type[T], values: dict[str, Any]) -> T:
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every kind here is a dataclass
+    if unknown := set(values) - known:
+        raise ValueError(f"scoring.toml: unknown key {', '.join(sorted(unknown))} for {kind.__name__}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"scoring.toml: {error}") from None
+
+
+def _sorted(value: object) -> object:
+    """Order tables by key, so that the hash does not depend on the order of lines."""
+    return [(key, _sorted(item)) for key, item in sorted(value.items())] if isinstance(value, dict) else value

@@ -1,0 +1,1 @@
+"""All that is common in speaking gRPC: statuses, wire forms, serving, logs."""

@@ -1,0 +1,38 @@
+"""Structured logs: one JSON object a line on stderr, with the scan's id in every line of every service."""
+
+import logging
+import sys
+
+import structlog
+
+SCAN_ID = "scan_id"
+SCAN_ID_METADATA = "x-scan-id"
+"""Metadata key that carries the scan's id from service to service."""
+
+
+def configure(service: str, level: str) -> None:
+    """Send structlog's events to stderr as JSON, from `level` upwards, each with the name of the service."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def bind_scan(scan_id: str) -> None:
+    """Put `scan_id` into every later log line of this task and of the calls that it makes."""
+    structlog.contextvars.bind_contextvars(**{SCAN_ID: scan_id})
+
+
+def scan_metadata() -> tuple[tuple[str, str], ...]:
+    """Return the metadata of an outgoing call: the scan's id, if this task works for one."""
+    scan_id = structlog.contextvars.get_contextvars().get(SCAN_ID)
+    return ((SCAN_ID_METADATA, scan_id),) if scan_id else ()

@@ -1,0 +1,160 @@
+"""Runs a gRPC server: listens, answers health and reflection, warms up, says it is ready, and drains on the way out."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import grpc
+import structlog
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+from services.market.errors import ServiceUnavailableError, TechnicError
+from services.rpc.interceptors import CallInterceptor
+
+UNAVAILABLE_EXIT = 69
+REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """What a service brings to its server.
+
+    Attributes:
+        name: name of the service, for logs and errors.
+        address: host:port or unix:/path; port 0 takes a free one.
+        register: adds the servicers.
+        service_names: full names of the services, for health and reflection.
+        warm: does what must be done before the first call is taken; readiness waits for it.
+        drain_s: seconds that calls in flight get to end after a stop.
+    """
+
+    name: str
+    address: str
+    register: Callable[[grpc.aio.Server], None]
+    service_names: tuple[str, ...]
+    warm: Callable[[], Awaitable[None]]
+    drain_s: float = 8.0
+
+
+class RunningServer:
+    """A server that takes calls; `address` is where. Made by `start`."""
+
+    def __init__(self, spec: ServerSpec, server: grpc.aio.Server, address: str) -> None:
+        self.address = address
+        self._spec = spec
+        self._server = server
+        self._health = health.aio.HealthServicer()
+
+    def __repr__(self) -> str:
+        return f"RunningServer({self._spec.name} on {self.address})"
+
+    def register(self) -> None:
+        """Add the service, health (NOT_SERVING yet) and reflection (v1 and v1alpha) to the server."""
+        self._spec.register(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (*self._spec.service_names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        servicer = reflection.aio.ReflectionServicer(names)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
+        # The package serves v1alpha only; v1 has the same messages, and newer clients ask for it first.
+        handler = grpc.stream_stream_rpc_method_handler(
+            servicer.ServerReflectionInfo,
+            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        generic = grpc.method_handlers_generic_handler(REFLECTION_V1, {"ServerReflectionInfo": handler})
+        self._server.add_generic_rpc_handlers((generic,))
+
+    async def set_ready(self, *, ready: bool) -> None:
+        """Answer health checks with SERVING or NOT_SERVING."""
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *self._spec.service_names):
+            await self._health.set(name, status)
+
+    async def stop(self) -> None:
+        """Take no more calls, let those in flight end within the drain time, then cut the rest."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(self._spec.drain_s)
+
+
+async def start(spec: ServerSpec) -> RunningServer:
+    """Listen, warm up, and say ready.
+
+    Raises:
+        ServiceUnavailableError: the address cannot be listened on.
+        TechnicError: warming up failed; the server is stopped again.
+    """
+    server = grpc.aio.server(interceptors=[CallInterceptor()], options=[("grpc.so_reuseport", 0)])
+    try:
+        port = server.add_insecure_port(spec.address)
+    except RuntimeError:
+        raise ServiceUnavailableError(
+            f"the {spec.name} cannot listen on {spec.address}: is the port in use? Choose another address."
+        ) from None
+    address = spec.address if spec.address.startswith("unix:") else f"{spec.address.rpartition(':')[0]}:{port}"
+    running = RunningServer(spec, server, address)
+    running.register()
+    await running.set_ready(ready=False)
+    await server.start()
+    try:
+        await spec.warm()
+    except BaseException:
+        await server.stop(None)
+        raise
+    await running.set_ready(ready=True)
+    structlog.get_logger().info("ready", address=address)
+    return running
+
+
+async def serve(spec: ServerSpec) -> None:
+    """Run the server until SIGTERM, SIGINT or, with TECHNIC_EXIT_WITH_STDIN=1, the end of stdin; then drain."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    if os.environ.get("TECHNIC_EXIT_WITH_STDIN") == "1":
+        loop.add_reader(sys.stdin.fileno(), _watch_stdin, stopping)
+    running = await _unless(stopping, start(spec))
+    if running is None:
+        return
+    await stopping.wait()
+    structlog.get_logger().info("draining")
+    await running.stop()
+
+
+def _watch_stdin(stopping: asyncio.Event) -> None:
+    """Whoever started us holds the other end of the pipe; when that process is gone, so is our reason to run."""
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stopping.set()
+
+
+async def _unless(stopping: asyncio.Event, work: Awaitable[RunningServer]) -> RunningServer | None:
+    """Await `work`, or cancel it and return None once `stopping` is set."""
+    task, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+    await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return None
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """Run a service's main coroutine on uvloop; a typed error ends the process with one line and exit code 69."""
+
+    async def guarded() -> None:
+        await main()
+
+    try:
+        uvloop.run(guarded())
+    except TechnicError as error:
+        structlog.get_logger().error("cannot_start", error=error.message, reason=error.reason)
+        sys.exit(UNAVAILABLE_EXIT)

@@ -1,0 +1,71 @@
+"""Settings of a service: environment first, a prefix each, unknown keys refused, secrets masked."""
+
+import os
+import sys
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+USAGE_EXIT = 2
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told. Subclasses set `env_prefix` in their `model_config`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    address: str = Field(default="127.0.0.1:0", description="Address to listen on: host:port or unix:/path.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe events that are logged."
+    )
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load(kind: type[S], argv: list[str]) -> S:
+    """Read the settings from the environment, for a service's `__main__`.
+
+    `--print-config` prints them with secrets masked and leaves; `--help` lists the variables. A value that cannot be
+    used, an unknown variable with the service's prefix or an unknown flag ends the process with exit code 2 and one
+    line a fault on stderr.
+    """
+    if argv == ["--help"]:
+        print(_help(kind))  # noqa: T201  # what --help is for
+        sys.exit(0)
+    faults = [f"unknown argument {argument!r}: see --help" for argument in argv if argument != "--print-config"]
+    faults += [f"unknown variable {name}: see --help" for name in _unknown(kind)]
+    try:
+        settings = kind()
+    except ValidationError as error:
+        faults += [f"{_variable(kind, str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors()]
+    if faults:
+        print("\n".join(faults), file=sys.stderr)  # noqa: T201  # before logs are configured
+        sys.exit(USAGE_EXIT)
+    if argv:
+        print(settings.model_dump_json(indent=2))  # noqa: T201  # what --print-config is for
+        sys.exit(0)
+    return settings
+
+
+def _variable(kind: type[ServiceSettings], field: str) -> str:
+    return field.upper() if field.isupper() else f"{kind.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _unknown(kind: type[ServiceSettings]) -> list[str]:
+    prefix = str(kind.model_config.get("env_prefix", ""))
+    known = {_variable(kind, field) for field in kind.model_fields}
+    return sorted(name for name in os.environ if name.startswith(prefix) and name not in known)
+
+
+def _help(kind: type[ServiceSettings]) -> str:
+    lines = [
+        f"{(kind.__doc__ or '').splitlines()[0]}",
+        "",
+        "Environment variables (--print-config shows their values):",
+    ]
+    for name, field in kind.model_fields.items():
+        default = "required" if field.is_required() else f"default {field.default!r}"
+        lines.append(f"  {_variable(kind, name):32} {field.description} ({default})")
+    return "\n".join(lines)

@@ -1,0 +1,93 @@
+"""Arrays on the wire: panels as bar blocks, matrices as bytes, sets as numbers."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.market.errors import MalformedAnswerError
+from services.market.panel import FIELDS, Panel
+from services.market.vocabulary import Reason
+from technic.v1 import bars_pb2, vocabulary_pb2
+
+BLOCK_BYTES = 3_670_016
+"""Bytes of bars in a block, at most: 3.5 MiB, so that gRPC's own limit of 4 MiB stays."""
+BLOCK_SYMBOLS = 256
+
+
+def block_size(session_count: int) -> int:
+    """Return how many symbols of `session_count` sessions go into one block."""
+    return max(1, min(BLOCK_SYMBOLS, BLOCK_BYTES // (8 * len(FIELDS) * session_count)))
+
+
+def block_from_panel(panel: Panel) -> bars_pb2.BarBlock:
+    """Write a panel as one message; NaN stays NaN."""
+    block = bars_pb2.BarBlock(
+        symbols=panel.symbols,
+        session_days=panel.session_days.tolist(),
+        session_fetched=panel.session_fetched.tolist(),
+    )
+    for field, values in zip(FIELDS, panel.bars, strict=True):
+        setattr(block, field, values.astype("<f8", copy=False).tobytes())
+    return block
+
+
+def panel_from_block(block: bars_pb2.BarBlock) -> Panel:
+    """Read a panel from its message.
+
+    Raises:
+        MalformedAnswerError: the columns do not fit the symbols and sessions.
+    """
+    shape = (len(block.session_days), len(block.symbols))
+    try:
+        columns = [np.frombuffer(getattr(block, field), "<f8").reshape(shape) for field in FIELDS]
+        return Panel(
+            symbols=tuple(block.symbols),
+            session_days=np.array(block.session_days, np.int32),
+            session_fetched=np.array(block.session_fetched, np.bool_),
+            bars=np.stack(columns),
+        )
+    except ValueError as error:
+        raise MalformedAnswerError(f"a block of bars does not fit together: {error}") from None
+
+
+def matrix_to_bytes(matrix: NDArray[np.float64]) -> bytes:
+    """Write (row, column) float64 as little-endian bytes, row-major."""
+    return np.ascontiguousarray(matrix, "<f8").tobytes()
+
+
+def matrix_from_bytes(data: bytes, row_count: int, column_count: int) -> NDArray[np.float64]:
+    """Read (row, column) float64; the array is read-only.
+
+    Raises:
+        MalformedAnswerError: the bytes are not that many numbers.
+    """
+    if len(data) != 8 * row_count * column_count:
+        raise MalformedAnswerError(f"{len(data)} bytes are not {row_count} x {column_count} numbers")
+    return np.frombuffer(data, "<f8").reshape(row_count, column_count)
+
+
+def flags_to_bytes(flags: NDArray[np.uint32]) -> bytes:
+    """Write (symbol,) uint32 sets of flags."""
+    return np.ascontiguousarray(flags, "<u4").tobytes()
+
+
+def flags_from_bytes(data: bytes, row_count: int) -> NDArray[np.uint32]:
+    """Read (symbol,) uint32 sets of flags; the array is read-only.
+
+    Raises:
+        MalformedAnswerError: the bytes are not that many numbers.
+    """
+    if len(data) != 4 * row_count:
+        raise MalformedAnswerError(f"{len(data)} bytes are not the flags of {row_count} symbols")
+    return np.frombuffer(data, "<u4")
+
+
+def omissions_to_messages(omissions: Iterable[tuple[str, Reason]]) -> list[vocabulary_pb2.Omission]:
+    """Write omissions as messages; the numbers of `Reason` are those of `OmissionReason`."""
+    return [vocabulary_pb2.Omission(symbol=symbol, reason=int(reason)) for symbol, reason in omissions]  # type: ignore[arg-type]  # equal numbers, held by a test
+
+
+def omissions_from_messages(messages: Iterable[vocabulary_pb2.Omission]) -> list[tuple[str, Reason]]:
+    """Read omissions from their messages."""
+    return [(message.symbol, Reason(message.reason)) for message in messages]

@@ -1,0 +1,1 @@
+"""The scorer: factors, sub-scores, TechRating and regime from bar blocks."""

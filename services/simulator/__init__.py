@@ -1,0 +1,1 @@
+"""A faithful local Massive REST API over a generated market."""
