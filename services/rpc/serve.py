@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 import grpc
@@ -147,14 +148,15 @@ async def _unless(stopping: asyncio.Event, work: Awaitable[RunningServer]) -> Ru
     return None
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    """Run a service's main coroutine on uvloop; a typed error ends the process with one line and exit code 69."""
+def run(composition: AbstractAsyncContextManager[ServerSpec]) -> None:
+    """Run a service on uvloop until told to stop; a typed error ends the process with one line and exit code 69."""
 
-    async def guarded() -> None:
-        await main()
+    async def main() -> None:
+        async with composition as spec:
+            await serve(spec)
 
     try:
-        uvloop.run(guarded())
+        uvloop.run(main())
     except TechnicError as error:
         structlog.get_logger().error("cannot_start", error=error.message, reason=error.reason)
         sys.exit(UNAVAILABLE_EXIT)

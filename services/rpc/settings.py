@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 USAGE_EXIT = 2
@@ -50,7 +50,12 @@ def load(kind: type[S], argv: list[str]) -> S:
 
 
 def _variable(kind: type[ServiceSettings], field: str) -> str:
-    return field.upper() if field.isupper() else f"{kind.model_config.get('env_prefix', '')}{field}".upper()
+    info = kind.model_fields.get(field)
+    if info is None:
+        return field.upper()
+    if isinstance(info.validation_alias, AliasChoices):
+        return str(info.validation_alias.choices[0])
+    return f"{kind.model_config.get('env_prefix', '')}{field}".upper()
 
 
 def _unknown(kind: type[ServiceSettings]) -> list[str]:

@@ -1,13 +1,16 @@
 """Arrays on the wire: panels as bar blocks, matrices as bytes, sets as numbers."""
 
 from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.market.errors import MalformedAnswerError
 from services.market.panel import FIELDS, Panel
-from services.market.vocabulary import Reason
+from services.market.regime import Regime
+from services.market.vocabulary import Reason, Trend, Volatility
 from technic.v1 import bars_pb2, vocabulary_pb2
 
 BLOCK_BYTES = 3_670_016
@@ -83,11 +86,38 @@ def flags_from_bytes(data: bytes, row_count: int) -> NDArray[np.uint32]:
     return np.frombuffer(data, "<u4")
 
 
+def number(member: IntEnum) -> Any:  # noqa: ANN401  # the stubs declare each proto enumeration as a class of its own
+    """Return the number of an enumeration of ours, which is that of its proto (a test holds them equal)."""
+    return int(member)
+
+
 def omissions_to_messages(omissions: Iterable[tuple[str, Reason]]) -> list[vocabulary_pb2.Omission]:
     """Write omissions as messages; the numbers of `Reason` are those of `OmissionReason`."""
-    return [vocabulary_pb2.Omission(symbol=symbol, reason=int(reason)) for symbol, reason in omissions]  # type: ignore[arg-type]  # equal numbers, held by a test
+    return [vocabulary_pb2.Omission(symbol=symbol, reason=number(reason)) for symbol, reason in omissions]
 
 
 def omissions_from_messages(messages: Iterable[vocabulary_pb2.Omission]) -> list[tuple[str, Reason]]:
     """Read omissions from their messages."""
     return [(message.symbol, Reason(message.reason)) for message in messages]
+
+
+def regime_to_message(regime: Regime) -> vocabulary_pb2.Regime:
+    """Write a regime as its message."""
+    return vocabulary_pb2.Regime(
+        trend=number(regime.trend) if regime.trend else None,
+        volatility=number(regime.volatility) if regime.volatility else None,
+        volatility_spike=regime.volatility_spike,
+        macro=regime.macro,
+        missing_symbols=regime.missing,
+    )
+
+
+def regime_from_message(message: vocabulary_pb2.Regime) -> Regime:
+    """Read a regime from its message."""
+    return Regime(
+        trend=Trend(message.trend) if message.trend else None,
+        volatility=Volatility(message.volatility) if message.volatility else None,
+        volatility_spike=message.volatility_spike if message.HasField("volatility_spike") else None,
+        macro=dict(message.macro),
+        missing=tuple(message.missing_symbols),
+    )

@@ -1,0 +1,54 @@
+# Everything starts from a bare Python 3.11+, make and a package index. `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# make scan BARS=path/to/bars.parquet ARGS="--top 50"
+BARS ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup scan test check format lock models clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+
+setup: $(INSTALLED) ## make .venv with `technic` in it
+
+# Again whenever the pins, the protos or the build change.
+$(INSTALLED): requirements.lock pyproject.toml hatch_build.py $(shell find protos -name '*.proto')
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Technic needs Python 3.11 or newer, this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $(INSTALLED)
+
+scan: setup ## scan the simulated market, or the real bars in BARS
+	@$(BIN)/technic scan $(if $(BARS),--bars $(BARS)) $(ARGS)
+
+test: setup ## run all tests
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+check: setup ## format, lint, types, protos, import rules, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+	@$(MAKE) --no-print-directory test
+
+format: setup ## put the code and the protos into shape
+	$(BIN)/ruff check --fix --select I .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write
+
+lock: setup ## pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+models: setup ## make the placeholder models anew
+	$(BIN)/python -m services.inference.placeholder
+
+clean: ## remove everything that can be made again
+	rm -rf .venv gen build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,64 @@
+"""Runs the gateway: `python -m services.gateway`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from services.gateway.settings import GatewaySettings
+from services.rpc import logs
+from services.rpc.settings import load
+
+if TYPE_CHECKING:
+    from services.rpc.serve import ServerSpec
+
+
+@asynccontextmanager
+async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
+    """Put the gateway together."""
+    import grpc
+
+    from services.gateway.alphas import InferenceClient
+    from services.gateway.clients import FetcherClient, ScorerClient
+    from services.gateway.scan import Scanner
+    from services.gateway.servicer import GatewayServicer
+    from services.market.scoring import ScoringConfig
+    from services.rpc.channel import open_channel
+    from services.rpc.serve import ServerSpec
+    from technic.v1 import gateway_service_pb2_grpc
+
+    async with (
+        open_channel(settings.fetcher_address) as fetcher,
+        open_channel(settings.scorer_address) as scorer,
+        open_channel(settings.inference_address) as inference,
+    ):
+        models = {"alpha_5": settings.alpha_5_model, "alpha_10": settings.alpha_10_model}
+        scanner = Scanner(
+            fetcher=FetcherClient(fetcher),
+            scorer=ScorerClient(scorer),
+            inference=InferenceClient(inference, models),
+            config=ScoringConfig.load(),
+        )
+        servicer = GatewayServicer(scanner, scan_limit=settings.scan_limit, technic_version=version("technic"))
+
+        def register(server: grpc.aio.Server) -> None:
+            gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(servicer, server)
+
+        async def warm() -> None:
+            """Be ready at once: readiness is about oneself, and the others may start in any order."""
+
+        yield ServerSpec("gateway", settings.address, register, ("technic.v1.GatewayService",), warm)
+
+
+def main() -> None:
+    """Run the service; see `--help` for its settings."""
+    settings = load(GatewaySettings, sys.argv[1:])
+    logs.configure("gateway", settings.log_level)
+    from services.rpc.serve import run
+
+    run(compose(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The gateway's calls to the fetcher and the scorer: messages in, the gateway's own types out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import grpc
+import numpy as np
+
+from services.gateway.universe import Attributes, Listing
+from services.market.errors import MalformedAnswerError
+from services.market.vocabulary import SymbolType
+from services.rpc.logs import scan_metadata
+from services.rpc.status import from_call
+from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omissions_from_messages, regime_from_message
+from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc, scorer_service_pb2, scorer_service_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from services.market.regime import Regime
+    from services.market.vocabulary import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class FetchState:
+    """Sessions there and wanted, and the fetcher's count of provider calls."""
+
+    ready_count: int
+    wanted_count: int
+    request_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredBlock:
+    """Factors of some symbols, and the symbols that could not be scored.
+
+    Attributes:
+        symbols: (symbol,)
+        columns: by name, (symbol,) float64; NaN = undefined.
+        flags: (symbol,) uint32, bits of `Flag`.
+        omissions: symbols and reasons.
+    """
+
+    symbols: tuple[str, ...]
+    columns: dict[str, NDArray[np.float64]]
+    flags: NDArray[np.uint32]
+    omissions: tuple[tuple[str, Reason], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What all blocks have in common: version of the formula by column, hash of the scoring configuration."""
+
+    column_versions: dict[str, int]
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What a finished scoring tells: the state of the market, and the sessions that were there."""
+
+    regime: Regime
+    fetch: FetchState
+
+
+class FetcherClient:
+    """Asks the fetcher for the list of symbols."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
+
+    async def list_symbols(self, as_of: str, history_count: int, within_s: float) -> Listing:
+        """Return the provider's list; raises what the fetcher raises, or that it cannot be reached."""
+        request = fetcher_service_pb2.ListSymbolsRequest(as_of=as_of, history_count=history_count)
+        try:
+            answer = await self._stub.ListSymbols(request, timeout=within_s, metadata=scan_metadata())
+        except grpc.aio.AioRpcError as error:
+            raise from_call(error, "fetcher") from None
+        rows = zip(answer.symbols, answer.names, answer.types, answer.sectors, answer.market_caps, strict=True)
+        return Listing(
+            as_of=answer.as_of,
+            provider=answer.provider,
+            simulated=answer.simulated,
+            attributes={row[0]: Attributes(row[1], SymbolType(row[2]), row[3], row[4]) for row in rows},
+            request_total=answer.provider_request_total,
+            hit_count=answer.cache_hit_count,
+        )
+
+
+class ScorerClient:
+    """Asks the scorer for factors."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = scorer_service_pb2_grpc.ScorerServiceStub(channel)
+
+    async def score(
+        self,
+        symbols: Sequence[str],
+        as_of: str,
+        within_s: float,
+        take: Callable[[Header | FetchState | ScoredBlock], Awaitable[None]],
+    ) -> Scoring:
+        """Score `symbols`, giving the header, fetch states and blocks to `take` as they come.
+
+        Raises:
+            TechnicError: what the scorer or the fetcher raised, or that one cannot be reached.
+        """
+        request = scorer_service_pb2.ScoreUniverseRequest(symbols=symbols, as_of=as_of)
+        call = self._stub.ScoreUniverse(request, timeout=within_s, metadata=scan_metadata())
+        header = Header({}, "")
+        try:
+            async for event in call:
+                kind = event.WhichOneof("event")
+                if kind == "header":
+                    versions = dict(zip(event.header.columns, event.header.column_versions, strict=True))
+                    header = Header(versions, event.header.config_hash)
+                    await take(header)
+                elif kind == "progress":
+                    await take(_fetch_state(event.progress))
+                elif kind == "block":
+                    await take(_block(event.block, tuple(header.column_versions)))
+                elif kind == "summary":
+                    return Scoring(regime_from_message(event.summary.regime), _fetch_state(event.summary.fetch))
+        except grpc.aio.AioRpcError as error:
+            raise from_call(error, "scorer") from None
+        finally:
+            call.cancel()
+        raise MalformedAnswerError("the scorer ended its answer without a summary")
+
+
+def _fetch_state(message: fetcher_service_pb2.FetchProgress | fetcher_service_pb2.FetchSummary) -> FetchState:
+    return FetchState(message.sessions_ready, message.sessions_wanted, message.provider_request_total)
+
+
+def _block(message: scorer_service_pb2.FactorBlock, names: Sequence[str]) -> ScoredBlock:
+    values = matrix_from_bytes(message.values, len(message.symbols), len(names))
+    return ScoredBlock(
+        symbols=tuple(message.symbols),
+        columns=dict(zip(names, np.ascontiguousarray(values.T), strict=True)),
+        flags=flags_from_bytes(message.flags, len(message.symbols)),
+        omissions=tuple(omissions_from_messages(message.omissions)),
+    )

@@ -1,0 +1,57 @@
+"""The ledger: every requested symbol with its one outcome, a row or an omission with its reason."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from services.market.vocabulary import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """A symbol left out, and the value that failed a filter, if one did."""
+
+    symbol: str
+    reason: Reason
+    value: float | None = None
+
+
+class Ledger:
+    """Collects omissions while a scan runs; `close` accounts for the rest.
+
+    Args:
+        symbols: every requested symbol, once.
+    """
+
+    def __init__(self, symbols: Iterable[str]) -> None:
+        self._open = dict.fromkeys(symbols)
+        self._omissions: dict[str, Omission] = {}
+
+    def __repr__(self) -> str:
+        return f"Ledger({len(self._open)} open, {len(self._omissions)} omitted)"
+
+    def omit(self, symbol: str, reason: Reason, value: float | None = None) -> None:
+        """Record why a symbol is left out; the first reason stays. A symbol that was not requested is ignored."""
+        if symbol in self._open:
+            del self._open[symbol]
+            self._omissions[symbol] = Omission(symbol, reason, value)
+
+    def close(self, ranked: Iterable[str]) -> tuple[Omission, ...]:
+        """Return every omission, by symbol; what is neither ranked nor omitted yet ran out of budget.
+
+        Raises:
+            ValueError: a row was not requested, is there twice, or is an omission as well: the ledger does not add up.
+        """
+        for symbol in ranked:
+            if symbol not in self._open:
+                raise ValueError(f"{symbol} has two outcomes, or was never requested")
+            del self._open[symbol]
+        for symbol in tuple(self._open):
+            self.omit(symbol, Reason.BUDGET_SPENT)
+        return tuple(self._omissions[symbol] for symbol in sorted(self._omissions))
+
+
+def counts(omissions: Iterable[Omission]) -> dict[Reason, int]:
+    """Count omissions by reason, in the order of the vocabulary."""
+    counted = Counter(omission.reason for omission in omissions)
+    return {reason: counted[reason] for reason in sorted(counted)}

@@ -1,0 +1,128 @@
+"""A scan's events as messages: accepted, progress, batches of rows, the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from services.gateway.ledger import counts
+from services.gateway.result_hash import SUB_SCORES
+from services.gateway.universe import Attributes
+from services.market.vocabulary import Reason
+from services.rpc.wire import number, regime_to_message
+from technic.v1 import gateway_service_pb2 as pb
+from technic.v1 import vocabulary_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from services.gateway.ledger import Omission
+    from services.gateway.outcome import Accepted, Outcome
+    from services.gateway.progress import Progress
+    from services.gateway.request import ScanRequest
+
+ROW_BATCH = 2_000
+"""Rows in a batch: under 1 MiB with names and a dozen factors."""
+
+
+def accepted(scan_id: str, event: Accepted) -> pb.ScanUniverseResponse:
+    """Tell what will be scanned."""
+    message = pb.ScanAccepted(
+        scan_id=scan_id,
+        as_of=event.listing.as_of,
+        provider=event.listing.provider,
+        simulated=event.listing.simulated,
+        requested_count=event.requested_count,
+    )
+    return pb.ScanUniverseResponse(accepted=message)
+
+
+def progress(state: Progress, budget_s: float) -> pb.ScanUniverseResponse:
+    """Tell how far the scan is."""
+    message = pb.ScanProgress(
+        stage=number(state.stage),
+        done_count=state.done_count,
+        total_count=state.total_count,
+        rate=state.rate,
+        eta_seconds=state.eta_s,
+        elapsed_seconds=state.elapsed_s,
+        budget_left_seconds=max(0.0, budget_s - state.elapsed_s),
+        provider_request_count=state.request_count,
+        scored_count=state.scored_count,
+    )
+    return pb.ScanUniverseResponse(progress=message)
+
+
+def row_batches(outcome: Outcome, request: ScanRequest) -> Iterator[pb.ScanUniverseResponse]:
+    """Give the first `top_count` rows, best first, in batches; one empty batch if there is no row."""
+    order = outcome.ranking.order[: request.top_count or None]
+    for start in range(0, max(1, len(order)), ROW_BATCH):
+        batch = _row_batch(outcome, request.factors, order[start : start + ROW_BATCH])
+        batch.first_rank = start + 1
+        yield pb.ScanUniverseResponse(rows=batch)
+
+
+def _row_batch(outcome: Outcome, factors: tuple[str, ...], rows: np.ndarray) -> pb.RowBatch:
+    candidates, ranking = outcome.candidates, outcome.ranking
+    symbols = [candidates.symbols[row] for row in rows]
+    known = [outcome.listing.attributes.get(symbol, Attributes()) for symbol in symbols]
+    missing = np.full(len(candidates.symbols), np.nan)
+    columns = candidates.columns
+    return pb.RowBatch(
+        final=True,
+        symbols=symbols,
+        names=[it.name for it in known],
+        types=[number(it.type) for it in known],
+        sectors=[it.sector for it in known],
+        scores=ranking.scores[rows],
+        tech_ratings=columns["tech_rating"][rows],
+        signals=ranking.signals[rows].tolist(),
+        alpha_5=candidates.alphas.get("alpha_5", missing)[rows],
+        alpha_10=candidates.alphas.get("alpha_10", missing)[rows],
+        closes=columns["close"][rows],
+        market_caps=candidates.market_caps[rows],
+        flags=ranking.flags[rows].tolist(),
+        factors=[
+            pb.FactorColumn(name=name, values=columns[name][rows])
+            for name in dict.fromkeys((*SUB_SCORES, *factors))
+            if name in columns
+        ],
+    )
+
+
+def result(
+    scan_id: str, request: ScanRequest, outcome: Outcome, timings: Mapping[str, float], technic_version: str
+) -> pb.ScanUniverseResponse:
+    """Tell what the scan did."""
+    fetch, omissions = outcome.fetch, outcome.omissions
+    by_reason = counts(omissions)
+    message = pb.ScanResult(
+        scan_id=scan_id,
+        as_of=outcome.listing.as_of,
+        provider=outcome.listing.provider,
+        simulated=outcome.listing.simulated,
+        profile=request.profile,
+        budget_spent=Reason.BUDGET_SPENT in by_reason or fetch.ready_count < fetch.wanted_count,
+        requested_count=outcome.universe.requested_count,
+        scored_count=len(outcome.ranking.order),
+        omitted_count=len(omissions),
+        omission_counts=[pb.OmissionCount(reason=number(reason), count=count) for reason, count in by_reason.items()],
+        omissions=[_omission(omission) for omission in omissions] if request.include_ledger else [],
+        regime=regime_to_message(outcome.regime),
+        result_hash=outcome.hash,
+        timings=[pb.StageTiming(stage=stage, seconds=seconds) for stage, seconds in timings.items()],
+        provider_request_count=fetch.request_total,
+        cache_hit_count=outcome.listing.hit_count,
+        cache_miss_count=max(0, fetch.wanted_count - outcome.listing.hit_count),
+        sessions_ready=fetch.ready_count,
+        sessions_wanted=fetch.wanted_count,
+        versions={"technic": technic_version} | outcome.versions,
+        notices=outcome.notices,
+    )
+    return pb.ScanUniverseResponse(result=message)
+
+
+def _omission(omission: Omission) -> vocabulary_pb2.Omission:
+    reason = number(omission.reason)
+    return vocabulary_pb2.Omission(symbol=omission.symbol, reason=reason, value=omission.value)

@@ -1,0 +1,250 @@
+"""A scan, end to end.
+
+The algorithm, one function a step:
+  1. `_list` asks the fetcher for the symbols and the inference server for its models.
+  2. `universe.choose` makes up the requested symbols; the ledger opens with them.
+  3. `_score` streams factor blocks from the scorer, and each block on to the models.
+  4. `_collect` takes the alphas; without them the scan goes on and says so.
+  5. `ranking.rank` scores, filters and orders what is there when the budget is spent or all is done.
+  6. The ledger closes: whatever has no outcome yet ran out of budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.gateway.alphas import check_features
+from services.gateway.clients import FetchState, Header, ScoredBlock, Scoring
+from services.gateway.ledger import Ledger
+from services.gateway.outcome import Accepted, Outcome
+from services.gateway.progress import Stage, Tracker
+from services.gateway.ranking import rank
+from services.gateway.request import require_known
+from services.gateway.result_hash import SUB_SCORES, result_hash
+from services.gateway.scored import Scored
+from services.gateway.universe import Listing, Universe, choose
+from services.market.errors import BudgetSpentError, ConfigMismatchError, TechnicError
+from services.market.regime import Regime
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from services.gateway.alphas import AlphaStream, InferenceClient, Model
+    from services.gateway.clients import FetcherClient, ScorerClient
+    from services.gateway.request import ScanRequest
+    from services.market.scoring import ScoringConfig
+
+
+RESERVE_S = 0.25
+RESERVE_SHARE = 0.2
+"""Seconds, and at most this share of the budget, that ranking and sending the rows get."""
+RANKED_COLUMNS = ("tech_rating", *SUB_SCORES, "dollar_vol_20", "atr_pct_14", "close")
+"""Columns that ranking reads; a scan that never got a header has them empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """What scans are made with; shared by all of them.
+
+    Attributes:
+        fetcher: gives the list of symbols.
+        scorer: gives factors.
+        inference: gives alphas.
+        config: weights, thresholds, profiles.
+    """
+
+    fetcher: FetcherClient
+    scorer: ScorerClient
+    inference: InferenceClient
+    config: ScoringConfig
+
+    async def scan(
+        self, request: ScanRequest, tracker: Tracker, accept: Callable[[Accepted], Awaitable[None]]
+    ) -> Outcome:
+        """Scan the universe of `request` within its budget.
+
+        Raises:
+            BudgetSpentError: the budget was spent before the symbols were known.
+            TechnicError: a service or the provider failed.
+        """
+        return await _Scan(self, request, tracker).run(accept)
+
+
+class _Scan:
+    """One running scan."""
+
+    def __init__(self, scanner: Scanner, request: ScanRequest, tracker: Tracker) -> None:
+        self._scanner = scanner
+        self._request = request
+        self._tracker = tracker
+        self._notices: list[str] = []
+        self._scored = Scored()
+        self._models: tuple[Model, ...] = ()
+        self._stream: AlphaStream | None = None
+        self._columns: dict[str, int] = {}
+        self._request_total = 0
+        # Ranking and sending the rows come after the last block, and have to be paid from the budget too.
+        self._until = request.budget_s - min(RESERVE_S, RESERVE_SHARE * request.budget_s)
+
+    def _left(self) -> float:
+        """Return seconds left for everything up to the last block."""
+        return max(0.0, self._until - self._tracker.elapsed())
+
+    async def run(self, accept: Callable[[Accepted], Awaitable[None]]) -> Outcome:
+        listing = await self._list()
+        universe = choose(self._request, listing)
+        await accept(Accepted(listing, universe.requested_count))
+        ledger = Ledger((*universe.symbols, *(symbol for symbol, _ in universe.omissions)))
+        for symbol, reason in universe.omissions:
+            ledger.omit(symbol, reason)
+        try:
+            scoring = await self._score(universe, listing, ledger)
+            alphas = await self._collect()
+        finally:
+            if self._stream is not None:
+                await self._stream.cancel()
+        return self._finish(listing, universe, ledger, scoring, alphas)
+
+    async def _list(self) -> Listing:
+        """Ask for symbols and models at once; without models the scan goes on."""
+        history = self._scanner.config.history.sessions
+        describing = asyncio.create_task(self._scanner.inference.describe(self._left()))
+        try:
+            listing = await self._scanner.fetcher.list_symbols(self._request.as_of, history, self._left())
+        except BudgetSpentError:
+            describing.cancel()
+            raise BudgetSpentError(
+                f"the budget of {self._request.budget_s:g} s was spent before the symbols were known: ask for more"
+            ) from None
+        except BaseException:
+            describing.cancel()
+            raise
+        try:
+            self._models = await describing
+        except TechnicError as error:
+            self._without_alphas(error)
+        self._tracker.timed("list", 0.0)
+        self._request_total = listing.request_total
+        return listing
+
+    def _without_alphas(self, error: TechnicError) -> None:
+        self._models = ()
+        self._notices.append(f"no alphas, their weight went to TechRating: {error.message}")
+        structlog.get_logger().warning("no_alphas", error=error.message)
+
+    async def _score(self, universe: Universe, listing: Listing, ledger: Ledger) -> Scoring | None:
+        """Stream the blocks; None if the budget ended that, or if there is nothing to score."""
+        if not universe.symbols:
+            return None
+        began = self._tracker.elapsed()
+
+        async def take(event: Header | FetchState | ScoredBlock) -> None:
+            if isinstance(event, ScoredBlock):
+                await self._take_block(event, ledger, len(universe.symbols), began)
+            elif isinstance(event, FetchState):
+                requests = event.request_total - self._request_total
+                self._tracker.fetched(event.ready_count, event.wanted_count, requests)
+            else:
+                self._take_header(event)
+
+        try:
+            return await self._scanner.scorer.score(universe.symbols, listing.as_of, self._left(), take)
+        except BudgetSpentError:
+            return None
+        finally:
+            self._tracker.timed("score", began)
+
+    def _take_header(self, header: Header) -> None:
+        """Check that the scorer speaks of the same things, and open the stream of alphas."""
+        self._columns = header.column_versions
+        if header.config_hash != self._scanner.config.config_hash:
+            raise ConfigMismatchError("the scorer runs with another scoring configuration: deploy one version of both")
+        require_known("factors", self._request.factors, self._columns)
+        try:
+            check_features(self._models, self._columns)
+        except TechnicError as error:
+            self._without_alphas(error)
+        placeholders = [model.name for model in self._models if model.kind == "placeholder"]
+        if placeholders:
+            self._notices.append(f"alphas come from placeholders, not from trained models: {', '.join(placeholders)}")
+        if self._models:
+            self._stream = self._scanner.inference.stream(self._models, self._left() + RESERVE_S / 2)
+
+    async def _take_block(self, block: ScoredBlock, ledger: Ledger, total_count: int, began: float) -> None:
+        if self._tracker.stage is not Stage.SCORE:
+            self._tracker.timed("fetch", began)
+            self._tracker.enter(Stage.SCORE, total_count)
+        for symbol, reason in block.omissions:
+            ledger.omit(symbol, reason)
+        self._scored.add(block)
+        self._tracker.scored(len(block.symbols) + len(block.omissions), len(block.symbols))
+        if self._stream is not None and block.symbols:
+            await self._stream.send(block.columns, len(block.symbols))
+
+    async def _collect(self) -> dict[str, NDArray[np.float64]]:
+        """Take the alphas; without them their weight goes to TechRating."""
+        began = self._tracker.elapsed()
+        try:
+            return await self._stream.finish() if self._stream is not None else {}
+        except TechnicError as error:
+            self._without_alphas(error)
+            return {}
+        finally:
+            self._tracker.timed("infer", began)
+
+    def _finish(
+        self,
+        listing: Listing,
+        universe: Universe,
+        ledger: Ledger,
+        scoring: Scoring | None,
+        alphas: dict[str, NDArray[np.float64]],
+    ) -> Outcome:
+        """Rank what is there and close the ledger."""
+        began = self._tracker.elapsed()
+        config = self._scanner.config
+        self._tracker.enter(Stage.RANK, len(universe.symbols))
+        names = tuple(self._columns) or RANKED_COLUMNS
+        candidates = self._scored.candidates(names, listing.attributes, alphas)
+        ranking = rank(candidates, config, config.profiles[self._request.profile])
+        for omission in ranking.omissions:
+            ledger.omit(omission.symbol, omission.reason, omission.value)
+        omissions = ledger.close(candidates.symbols[row] for row in ranking.order)
+        versions = self._versions()
+        outcome = Outcome(
+            listing=listing,
+            universe=universe,
+            candidates=candidates,
+            ranking=ranking,
+            omissions=omissions,
+            regime=scoring.regime if scoring else Regime(),
+            fetch=self._fetch_state(scoring),
+            versions=versions,
+            hash=result_hash(listing.as_of, versions, candidates, ranking, omissions),
+            notices=tuple(self._notices),
+        )
+        self._tracker.timed("rank", began)
+        return outcome
+
+    def _fetch_state(self, scoring: Scoring | None) -> FetchState:
+        """Return sessions there and wanted, and the provider calls of this scan."""
+        if scoring is None:
+            progress = self._tracker.snapshot()
+            return FetchState(self._tracker.ready_count, self._tracker.wanted_count, progress.request_count)
+        requests = scoring.fetch.request_total - self._request_total
+        return FetchState(scoring.fetch.ready_count, scoring.fetch.wanted_count, requests)
+
+    def _versions(self) -> dict[str, str]:
+        factors = ",".join(f"{name}@{version}" for name, version in self._columns.items())
+        return {
+            "config": self._scanner.config.config_hash,
+            "factors": hashlib.sha256(factors.encode()).hexdigest(),
+        } | {model.role: f"{model.name}@{model.version} {model.sha256}" for model in self._models}

@@ -1,0 +1,89 @@
+"""The gateway's RPC: admits scans, runs them, and writes their events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from services.gateway import messages
+from services.gateway.progress import Tracker
+from services.gateway.request import parse
+from services.market.errors import OverloadedError
+from services.rpc import logs
+from technic.v1 import gateway_service_pb2 as pb
+from technic.v1 import gateway_service_pb2_grpc
+
+if TYPE_CHECKING:
+    import grpc
+
+    from services.gateway.outcome import Accepted
+    from services.gateway.request import ScanRequest
+    from services.gateway.scan import Scanner
+
+TICK_S = 0.2
+"""Seconds between two progress messages."""
+
+
+class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
+    """Serves `Scanner` as technic.v1.GatewayService.
+
+    Args:
+        scanner: runs scans.
+        scan_limit: scans that may run at once; more are told to come again.
+        technic_version: version of this software.
+    """
+
+    def __init__(self, scanner: Scanner, *, scan_limit: int, technic_version: str) -> None:
+        self._scanner = scanner
+        self._scan_limit = scan_limit
+        self._running = 0
+        self._technic_version = technic_version
+
+    async def ScanUniverse(  # noqa: N802  # grpc's name
+        self, request: pb.ScanUniverseRequest, context: grpc.aio.ServicerContext[Any, pb.ScanUniverseResponse]
+    ) -> None:
+        """Rank the universe within a time budget."""
+        tracker = Tracker()
+        parsed = parse(request, self._scanner.config.profiles)
+        if self._running >= self._scan_limit:
+            raise OverloadedError(f"{self._running} scans are running: ask again in a second", retry_after_s=1.0)
+        self._running += 1
+        try:
+            await self._scan(parsed, tracker, context)
+        finally:
+            self._running -= 1
+
+    async def _scan(
+        self, request: ScanRequest, tracker: Tracker, context: grpc.aio.ServicerContext[Any, pb.ScanUniverseResponse]
+    ) -> None:
+        scan_id = secrets.token_hex(8)
+        logs.bind_scan(scan_id)
+        # Two writes at once would hang the stream.
+        writing = asyncio.Lock()
+
+        async def write(message: pb.ScanUniverseResponse) -> None:
+            async with writing:
+                await context.write(message)
+
+        async def accept(event: Accepted) -> None:
+            await write(messages.accepted(scan_id, event))
+
+        async def tick() -> None:
+            while True:
+                await write(messages.progress(tracker.snapshot(), request.budget_s))
+                await asyncio.sleep(TICK_S)
+
+        ticking = asyncio.create_task(tick())
+        try:
+            outcome = await self._scanner.scan(request, tracker, accept)
+        finally:
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+        await write(messages.progress(tracker.snapshot(), request.budget_s))
+        for batch in messages.row_batches(outcome, request):
+            await write(batch)
+        tracker.timed("total", 0.0)
+        await write(messages.result(scan_id, request, outcome, tracker.timings, self._technic_version))

@@ -1,0 +1,74 @@
+"""Who is scanned: the symbols of a request, or of the provider's whole list, with their attributes."""
+
+import re
+from dataclasses import dataclass
+
+from services.gateway.request import ScanRequest
+from services.market.universe import find_symbol
+from services.market.vocabulary import Reason, SymbolType
+
+_PLAUSIBLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What is known of a symbol; empty text and NaN are unknown. The market cap is in USD."""
+
+    name: str = ""
+    type: SymbolType = SymbolType.UNKNOWN
+    sector: str = ""
+    market_cap: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The provider's list as of one session.
+
+    Attributes:
+        as_of: ISO date of the session.
+        provider: name of the provider.
+        simulated: whether its bars are generated.
+        attributes: by symbol, most liquid first.
+        request_total: the fetcher's count of provider calls when it was asked.
+        hit_count: sessions of the history that were in the fetcher's memory.
+    """
+
+    as_of: str
+    provider: str
+    simulated: bool
+    attributes: dict[str, Attributes]
+    request_total: int
+    hit_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """The requested symbols, each exactly once: those to score, most liquid first, and those left out already."""
+
+    symbols: tuple[str, ...]
+    omissions: tuple[tuple[str, Reason], ...]
+
+    @property
+    def requested_count(self) -> int:
+        """Number of symbols requested."""
+        return len(self.symbols) + len(self.omissions)
+
+
+def choose(request: ScanRequest, listing: Listing) -> Universe:
+    """Make up the universe of a request.
+
+    For the whole list, the requested symbols are those of the asked-for types. Given symbols are all requested, in any
+    spelling: what is not of an asked-for type, or no possible symbol, is an omission. A symbol that the list lacks is
+    left to the fetcher, which may find bars of it all the same.
+    """
+    known = listing.attributes
+    if not request.symbols:
+        return Universe(tuple(symbol for symbol, it in known.items() if it.type in request.types), ())
+    found = dict.fromkeys(find_symbol(symbol, known) or symbol for symbol in request.symbols)
+    omissions = {symbol: Reason.UNKNOWN_SYMBOL for symbol in found if not _PLAUSIBLE.fullmatch(symbol)}
+    for symbol in found:
+        if known.get(symbol, Attributes()).type not in request.types:
+            omissions.setdefault(symbol, Reason.FILTERED_TYPE)
+    listed = [symbol for symbol in known if symbol in found and symbol not in omissions]
+    unlisted = sorted(symbol for symbol in found if symbol not in known and symbol not in omissions)
+    return Universe((*listed, *unlisted), tuple(omissions.items()))

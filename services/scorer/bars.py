@@ -1,0 +1,74 @@
+"""The scorer's call to the fetcher: bars as panels, in the order asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import grpc
+
+from services.market.errors import MalformedAnswerError
+from services.rpc.logs import scan_metadata
+from services.rpc.status import from_call
+from services.rpc.wire import omissions_from_messages, panel_from_block
+from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from services.market.panel import Panel
+    from services.market.vocabulary import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class FetchState:
+    """Sessions there and wanted, the fetcher's count of provider calls, and bars that it refused."""
+
+    as_of: str
+    ready_count: int
+    wanted_count: int
+    request_total: int
+    refused_count: int
+
+
+class BarClient:
+    """Asks the fetcher for bars."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
+
+    async def stream(
+        self,
+        symbols: Sequence[str],
+        as_of: str,
+        history_count: int,
+        within_s: float | None,
+        take: Callable[[FetchState | Panel | tuple[tuple[str, Reason], ...]], Awaitable[None]],
+    ) -> FetchState:
+        """Give fetch states, panels and omissions to `take` as they come; return the last state.
+
+        Raises:
+            TechnicError: what the fetcher raised, or that it cannot be reached.
+        """
+        request = fetcher_service_pb2.StreamBarsRequest(symbols=symbols, as_of=as_of, history_count=history_count)
+        call = self._stub.StreamBars(request, timeout=within_s, metadata=scan_metadata())
+        try:
+            async for event in call:
+                kind = event.WhichOneof("event")
+                if kind == "block":
+                    await take(panel_from_block(event.block))
+                elif kind == "progress":
+                    state = event.progress
+                    counts = (state.sessions_ready, state.sessions_wanted, state.provider_request_total)
+                    await take(FetchState(as_of, *counts, 0))
+                elif kind == "omissions":
+                    await take(tuple(omissions_from_messages(event.omissions.omissions)))
+                elif kind == "summary":
+                    end = event.summary
+                    counts = (end.sessions_ready, end.sessions_wanted, end.provider_request_total)
+                    return FetchState(end.as_of, *counts, end.refused_bar_count)
+        except grpc.aio.AioRpcError as error:
+            raise from_call(error, "fetcher") from None
+        finally:
+            call.cancel()
+        raise MalformedAnswerError("the fetcher ended its answer without a summary")

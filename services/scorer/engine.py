@@ -1,0 +1,65 @@
+"""All factors of a block."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.market.panel import FIELDS, Panel
+from services.market.scoring import ScoringConfig
+from services.scorer.factors import FACTORS
+from services.scorer.factors.spec import FactorSpec
+from services.scorer.indicators import Indicators
+from services.scorer.rating import RATING_COLUMNS
+from services.scorer.series import Series, carry_series
+
+Array = NDArray[np.float64]
+
+
+class FactorEngine:
+    """Computes every registered factor; holds no state between blocks, so any number of threads may share one.
+
+    Args:
+        config: history rules, weights and thresholds.
+        specs: the factors, in the order of the columns.
+
+    Raises:
+        ValueError: two factors have one name.
+    """
+
+    def __init__(self, config: ScoringConfig, specs: tuple[FactorSpec, ...] = FACTORS) -> None:
+        self.config = config
+        self.specs = specs
+        self.names = tuple(spec.name for spec in specs)
+        self.versions = {spec.name: spec.version for spec in specs}
+        self.columns = (*self.names, *RATING_COLUMNS)
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError("two columns have one name")
+
+    def compute(self, series: Series, benchmark: Array | None) -> Array:
+        """Compute every factor at the last session.
+
+        Args:
+            series: carried bars.
+            benchmark: (session,) float64, SPY's carried closes over the same sessions; None: market-relative factors
+                are NaN.
+
+        Returns:
+            (symbol, factor) float64, C order. A value that does not exist (too little history, a range of zero) is NaN,
+            always the same one, and never inf.
+        """
+        symbols = len(series.symbols)
+        if not series.scored.any():
+            return np.full((symbols, len(self.specs)), np.nan)
+        indicators = Indicators(series, benchmark)
+        values = np.empty((symbols, len(self.specs)))
+        with np.errstate(all="ignore"):
+            for column, spec in enumerate(self.specs):
+                values[:, column] = spec.formula(indicators)[-1]
+        values[~np.isfinite(values)] = np.nan
+        return values
+
+    def warm(self) -> None:
+        """Compile every kernel, or load it from numba's cache: seconds once, then about a third of one."""
+        sessions = self.config.history.sessions
+        bars = np.ones((len(FIELDS), sessions, 1))
+        panel = Panel(("WARM",), np.arange(sessions, dtype=np.int32), np.ones(sessions, np.bool_), bars)
+        self.compute(carry_series(panel, self.config.history), np.ones(sessions))

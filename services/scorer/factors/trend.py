@@ -1,0 +1,128 @@
+"""Moving averages, and how far the close is from them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.scorer.factors.spec import FactorSpec, Family, Formula, Unit
+from services.scorer.indicators import Indicators
+
+TALIB = "TA-Lib"
+SMA = (10, 20, 50, 100, 200)
+EMA = (12, 20, 26, 50, 200)
+
+
+def _sma(n: int) -> FactorSpec:
+    return FactorSpec(
+        name=f"sma_{n}",
+        family=Family.TREND,
+        unit=Unit.USD,
+        lookback=n,
+        inputs=("close",),
+        description=f"Mean of the last {n} closes.",
+        formula=lambda i: i.sma(n),
+        source=TALIB,
+    )
+
+
+def _ema(n: int) -> FactorSpec:
+    return FactorSpec(
+        name=f"ema_{n}",
+        family=Family.TREND,
+        unit=Unit.USD,
+        lookback=n,
+        inputs=("close",),
+        description=f"Exponential average of the close, weight 2 / {n + 1}, seeded with the mean of the first {n}.",
+        formula=lambda i: i.ema(n),
+        recursive=True,
+        source=TALIB,
+    )
+
+
+def _close_over(average: FactorSpec) -> FactorSpec:
+    return FactorSpec(
+        name=f"close_over_{average.name}",
+        family=Family.TREND,
+        unit=Unit.FRACTION,
+        lookback=average.lookback,
+        inputs=("close",),
+        description=f"Close over {average.name}, less 1.",
+        formula=lambda i: i.now("close") / average.formula(i) - 1.0,
+        recursive=average.recursive,
+    )
+
+
+def _sma_over(n: int, m: int) -> FactorSpec:
+    return FactorSpec(
+        name=f"sma_{n}_over_{m}",
+        family=Family.TREND,
+        unit=Unit.FRACTION,
+        lookback=m,
+        inputs=("close",),
+        description=f"sma_{n} over sma_{m}, less 1.",
+        formula=lambda i: i.sma(n) / i.sma(m) - 1.0,
+    )
+
+
+def _linreg_slope(i: Indicators) -> NDArray[np.float64]:
+    return i.slope(i.recent("close", 20), 20) / i.now("close")
+
+
+def _macd(name: str, unit: Unit, lookback: int, description: str, formula: Formula) -> FactorSpec:
+    return FactorSpec(
+        name=name,
+        family=Family.TREND,
+        unit=unit,
+        lookback=lookback,
+        inputs=("close",),
+        description=description,
+        formula=formula,
+        recursive=True,
+        source=TALIB,
+    )
+
+
+def _macd_hist(i: Indicators) -> NDArray[np.float64]:
+    line, signal = i.macd()
+    return line - signal
+
+
+def _directional(name: str, position: int, lookback: int, description: str) -> FactorSpec:
+    return FactorSpec(
+        name=name,
+        family=Family.TREND,
+        unit=Unit.POINTS,
+        lookback=lookback,
+        inputs=("high", "low", "close"),
+        description=description,
+        formula=lambda i: i.directional(14)[position],
+        recursive=True,
+        source="Wilder 1978 as in TA-Lib; without any range 0",
+    )
+
+
+_AVERAGES = (*(_sma(n) for n in SMA), *(_ema(n) for n in EMA))
+
+SPECS = (
+    *_AVERAGES,
+    *(_close_over(average) for average in _AVERAGES),
+    _sma_over(20, 50),
+    _sma_over(50, 200),
+    FactorSpec(
+        name="linreg_slope_20",
+        family=Family.TREND,
+        unit=Unit.FRACTION,
+        lookback=20,
+        inputs=("close",),
+        description="Least-squares slope a session of the last 20 closes, over the close.",
+        formula=_linreg_slope,
+        source=TALIB,
+    ),
+    _macd("macd", Unit.USD, 26, "EMA 12 less EMA 26, both from the 26th close on.", lambda i: i.macd()[0]),
+    _macd("macd_signal", Unit.USD, 34, "EMA 9 of macd.", lambda i: i.macd()[1]),
+    _macd("macd_hist", Unit.USD, 34, "macd less macd_signal.", _macd_hist),
+    _macd("macd_hist_pct", Unit.FRACTION, 34, "macd_hist over the close.", lambda i: _macd_hist(i) / i.now("close")),
+    _macd("ppo", Unit.FRACTION, 26, "ema_12 over ema_26, less 1.", lambda i: i.ema(12) / i.ema(26) - 1.0),
+    _directional("plus_di_14", 0, 15, "Upward share of the true range, Wilder's sums over 14."),
+    _directional("minus_di_14", 1, 15, "Downward share of the true range, Wilder's sums over 14."),
+    _directional("adx_14", 2, 28, "Strength of the direction, whichever it is: Wilder's average of DX over 14."),
+)

@@ -1,0 +1,54 @@
+"""Who is scanned, and who is left out before anything is fetched."""
+
+from dataclasses import replace
+
+from services.gateway.request import ScanRequest
+from services.gateway.universe import Attributes, Listing, choose
+from services.market.vocabulary import DEFAULT_TYPES, Reason, SymbolType
+
+WHOLE = ScanRequest((), DEFAULT_TYPES, "", 90.0, 100, "none", include_ledger=False, factors=())
+ANY = replace(WHOLE, types=frozenset(SymbolType))
+LISTING = Listing(
+    as_of="2025-09-30",
+    provider="simulated",
+    simulated=True,
+    attributes={
+        "SPY": Attributes(type=SymbolType.ETF),
+        "BIG": Attributes(type=SymbolType.COMMON),
+        "BRK.B": Attributes(type=SymbolType.COMMON),
+        "ODD": Attributes(type=SymbolType.UNKNOWN),
+        "ADR": Attributes(type=SymbolType.ADR),
+    },
+    request_total=0,
+    hit_count=0,
+)
+
+
+def test_the_whole_list_is_the_default_types_most_liquid_first() -> None:
+    universe = choose(WHOLE, LISTING)
+    assert universe.symbols == ("BIG", "BRK.B", "ODD", "ADR")
+    assert universe.requested_count == 4
+
+
+def test_given_symbols_are_found_in_any_spelling_once_and_ordered_by_liquidity() -> None:
+    universe = choose(replace(ANY, symbols=("ADR", "BRK-B", "BRK/B", "SPY")), LISTING)
+    assert universe.symbols == ("SPY", "BRK.B", "ADR")
+    assert universe.requested_count == 3
+
+
+def test_unlisted_symbols_are_left_to_the_fetcher_in_a_fixed_order() -> None:
+    universe = choose(replace(ANY, symbols=("ZZZ", "YYY", "BIG")), LISTING)
+    assert universe.symbols == ("BIG", "YYY", "ZZZ")
+
+
+def test_what_can_be_no_symbol_is_omitted_at_once() -> None:
+    universe = choose(replace(ANY, symbols=("BIG", "../etc/passwd", "A B", "x" * 40)), LISTING)
+    assert universe.symbols == ("BIG",)
+    assert dict(universe.omissions) == dict.fromkeys(("../etc/passwd", "A B", "x" * 40), Reason.UNKNOWN_SYMBOL)
+
+
+def test_given_symbols_of_other_types_are_omitted_by_name() -> None:
+    universe = choose(replace(WHOLE, symbols=("BIG", "SPY")), LISTING)
+    assert universe.symbols == ("BIG",)
+    assert universe.omissions == (("SPY", Reason.FILTERED_TYPE),)
+    assert universe.requested_count == 2
