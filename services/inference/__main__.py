@@ -1,0 +1,58 @@
+"""Runs the inference service: `python -m services.inference`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from services.inference.settings import InferenceSettings
+from services.rpc import logs
+from services.rpc.settings import load
+
+if TYPE_CHECKING:
+    from services.rpc.serve import ServerSpec
+
+SERVICE = "inference.GRPCInferenceService"
+
+
+@asynccontextmanager
+async def compose(settings: InferenceSettings) -> "AsyncIterator[ServerSpec]":
+    """Put the inference service together."""
+    import grpc
+    import structlog
+
+    from inference import open_inference_grpc_pb2_grpc
+    from services.inference.pool import WorkPool
+    from services.inference.repository import ModelRepository
+    from services.inference.servicer import InferenceServicer
+    from services.rpc.serve import ServerSpec
+
+    repository = ModelRepository(settings.models_path)
+    with WorkPool() as pool:
+        servicer = InferenceServicer(repository, pool, version("technic"))
+
+        def register(server: grpc.aio.Server) -> None:
+            open_inference_grpc_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
+
+        async def warm() -> None:
+            await pool.run(repository.load_all)
+            for entry in repository.entries():
+                if entry.broken:
+                    facts = {"model": entry.name, "version": entry.version, "reason": entry.reason}
+                    structlog.get_logger().warning("model_unusable", **facts)
+
+        yield ServerSpec("inference", settings.address, register, (SERVICE,), warm)
+
+
+def main() -> None:
+    """Run the service; see `--help` for its settings."""
+    settings = load(InferenceSettings, sys.argv[1:])
+    logs.configure("inference", settings.log_level)
+    from services.rpc.serve import run
+
+    run(compose(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""A model's card: what the model predicts, from which features, how it was made, and which bytes hold it."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from services.market.errors import ModelUnusableError
+
+FEATURE = re.compile(r"[a-z][a-z0-9_]*@[1-9][0-9]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A checked card. A file may hold more, such as evaluations; what is not named here is for people.
+
+    Attributes:
+        name: name of the model, that of its folder.
+        version: version of the model, that of its folder; from 1.
+        kind: "trained" on returns, or a "placeholder" that was not and says so.
+        horizon_sessions: sessions over which alpha is predicted; from 1.
+        features: (column,) `name@version` of the factor in each column, in the model's order, each once.
+        base: alpha before any tree speaks, a fraction.
+        sha256: hex digest of model.ubj.
+        training: how the model was made and what it is good for, for people.
+    """
+
+    name: str
+    version: Annotated[int, Field(ge=1)]
+    kind: Literal["trained", "placeholder"]
+    horizon_sessions: Annotated[int, Field(ge=1)]
+    features: Annotated[tuple[str, ...], Field(min_length=1)]
+    base: Annotated[float, Field(allow_inf_nan=False)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    training: Annotated[str, Field(min_length=1)]
+
+    def __post_init__(self) -> None:
+        odd = [feature for feature in self.features if not FEATURE.fullmatch(feature)]
+        if odd:
+            raise ValueError(f"feature {odd[0]!r} is not of the form name@version")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("a feature stands there twice")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features without their versions, in the model's order."""
+        return tuple(feature.partition("@")[0] for feature in self.features)
+
+    def facts(self) -> dict[str, str]:
+        """Return the card as texts, for a model's description; features are separated by commas."""
+        return {
+            "version": str(self.version),
+            "kind": self.kind,
+            "horizon_sessions": str(self.horizon_sessions),
+            "features": ",".join(self.features),
+            "base": repr(self.base),
+            "sha256": self.sha256,
+            "training": self.training,
+        }
+
+
+_CARDS = TypeAdapter(Card)
+
+
+def read_card(content: bytes) -> Card:
+    """Read a card from the JSON of its file.
+
+    Raises:
+        ModelUnusableError: it is not JSON, a field is absent or of another type, or does not hold what it should.
+    """
+    try:
+        return _CARDS.validate_json(content, strict=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(("card.json", *map(str, fault["loc"])))
+        raise ModelUnusableError(f"{place}: {fault['msg']}") from None

@@ -1,0 +1,25 @@
+"""Settings of the inference service."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.rpc.settings import ServiceSettings
+
+
+def _shipped_models() -> Path:
+    """Return the models that come with the project: inside an installed package, or at the top of a checkout."""
+    packed = Path(__file__).with_name("models")
+    return packed if packed.is_dir() else Path(__file__).parents[2] / "models"
+
+
+class InferenceSettings(ServiceSettings):
+    """Inference: cached XGBoost models behind the Open Inference Protocol."""
+
+    model_config = SettingsConfigDict(env_prefix="INFERENCE_")
+
+    address: str = Field(default="127.0.0.1:50054", description="Address to listen on: host:port or unix:/path.")
+    models_path: Path = Field(
+        default=_shipped_models(), description="Folder of models: <name>/<version>/{model.ubj, card.json}."
+    )
