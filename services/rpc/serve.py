@@ -82,6 +82,10 @@ class RunningServer:
         await self._health.enter_graceful_shutdown()
         await self._server.stop(self._spec.drain_s)
 
+    async def kill(self) -> None:
+        """Cut all calls at once."""
+        await self._server.stop(None)
+
 
 async def start(spec: ServerSpec) -> RunningServer:
     """Listen, warm up, and say ready.

@@ -41,7 +41,7 @@ def test_given_symbols_may_be_of_any_type_and_count_once() -> None:
         (pb.ScanUniverseRequest(profile="balancd"), "did you mean 'balanced'"),
         (pb.ScanUniverseRequest(profile="x"), "known are aggressive"),
         (pb.ScanUniverseRequest(top_count=-1), "top_count: -1"),
-        (pb.ScanUniverseRequest(types=[99]), "types: 99"),
+        (pb.ScanUniverseRequest.FromString(bytes([0x12, 0x01, 99])), "types: 99"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_would_be_right(message: pb.ScanUniverseRequest, text: str) -> None:

@@ -1,0 +1,116 @@
+"""Runs the fetcher: `python -m services.fetcher`."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from services.fetcher.settings import FetcherSettings
+from services.rpc import logs
+from services.rpc.settings import load
+
+if TYPE_CHECKING:
+    from services.fetcher.source import BarSource, SessionBars
+    from services.fetcher.symbols import SymbolIndex
+    from services.rpc.serve import ServerSpec
+
+
+@asynccontextmanager
+async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
+    """Put the fetcher together."""
+    import asyncio
+
+    import grpc
+
+    from services.fetcher import decode
+    from services.fetcher.bars import Bars
+    from services.fetcher.cache import SessionCache
+    from services.fetcher.servicer import FetcherServicer
+    from services.fetcher.symbols import SymbolIndex
+    from services.market.scoring import ScoringConfig
+    from services.rpc.serve import ServerSpec
+    from technic.v1 import fetcher_service_pb2_grpc
+
+    index = SymbolIndex()
+    source = await open_source(settings, index)
+    cache = SessionCache(settings.cache_sessions)
+    bars = Bars(source, index, cache, early_sessions=ScoringConfig.load().history.early_sessions)
+
+    def register(server: grpc.aio.Server) -> None:
+        fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(FetcherServicer(bars), server)
+
+    async def warm() -> None:
+        if settings.provider != "files":
+            await asyncio.to_thread(decode.warm, index)
+
+    try:
+        yield ServerSpec("fetcher", settings.address, register, ("technic.v1.FetcherService",), warm)
+    finally:
+        await bars.close()
+
+
+async def open_source(settings: FetcherSettings, index: "SymbolIndex") -> "BarSource":
+    """Open the source of bars that the settings name.
+
+    Raises:
+        TechnicError: local files are absent or not bars; the provider needs a key and there is none.
+    """
+    from services.market.errors import LocalDataError, ProviderAuthError
+
+    if settings.provider == "files":
+        from services.fetcher.local import LocalSource
+
+        if settings.bars_path is None:
+            raise LocalDataError("no file of bars is named: set FETCHER_BARS_PATH")
+        return await LocalSource.open(settings.bars_path, settings.universe_path, index)
+    if not settings.api_key.get_secret_value():
+        raise ProviderAuthError(f"the provider {settings.provider} needs a key: set MASSIVE_API_KEY")
+    from services.fetcher.decode import decode_grouped
+    from services.fetcher.limits import PLANS
+    from services.fetcher.provider import MassiveSource
+    from services.fetcher.transport import Endpoint
+
+    plan = PLANS[settings.plan]
+    if settings.calls_per_second is not None:
+        plan = replace(plan, calls=settings.calls_per_second, window_s=1.0)
+
+    def decode(body: bytes, session: date) -> "SessionBars":
+        return decode_grouped(body, session, index)
+
+    return MassiveSource(
+        Endpoint(settings.base_url, settings.api_key, settings.concurrency),
+        plan,
+        clock(settings.clock),
+        decode,
+        name=settings.provider,
+    )
+
+
+def clock(text: str) -> Callable[[], datetime]:
+    """Return the clock that a setting names: the real one for `now`, else one that stands at that New York time.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    from services.market.sessions import NEW_YORK
+
+    if text == "now":
+        return partial(datetime.now, NEW_YORK)
+    standing = datetime.fromisoformat(text).replace(tzinfo=NEW_YORK)
+    return lambda: standing
+
+
+def main() -> None:
+    """Run the service; see `--help` for its settings."""
+    settings = load(FetcherSettings, sys.argv[1:])
+    logs.configure("fetcher", settings.log_level)
+    from services.rpc.serve import run
+
+    run(compose(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""The core of the fetcher: which sessions a request means, what is there, and the blocks that go out.
+
+A stream of bars goes through four steps:
+  1. `window` turns as_of and a count into sessions and splits.
+  2. `SessionSync.wait` brings the missing sessions, until the deadline comes near.
+  3. `_panel` cuts the raw bars of the next symbols out of L1 and restates them for splits.
+  4. `_repair` asks for symbols without any bar one by one, where the plan affords it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from services.fetcher.cache import SessionCache
+from services.fetcher.reference import Reference
+from services.fetcher.repair import Repair
+from services.fetcher.source import BarSource, Listing
+from services.fetcher.symbols import SymbolIndex
+from services.fetcher.sync import SessionSync, SyncState
+from services.market import sessions as calendar
+from services.market.adjust import Split, adjust
+from services.market.errors import InvalidRequestError
+from services.market.panel import Panel
+from services.market.vocabulary import Reason
+
+HISTORY_LIMIT = 2_000
+
+Omissions = tuple[tuple[str, Reason], ...]
+Emit = Callable[[SyncState | Panel | Omissions], Awaitable[None]]
+"""Takes what goes out next: progress, a block of bars, or symbols without any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The sessions of a request, ascending, ending with as_of; and splits by symbol, ascending, from its first on."""
+
+    sessions: tuple[date, ...]
+    splits: dict[str, tuple[Split, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The reference list, most liquid first, then by symbol.
+
+    Attributes:
+        dollar_volumes: one a listing: close x volume of as_of, USD; 0 without a bar.
+        hit_count: sessions of the window that were in L1 when the question came.
+    """
+
+    listings: tuple[Listing, ...]
+    dollar_volumes: tuple[float, ...]
+    hit_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSummary:
+    """What a stream of bars came to: sessions there and wanted, bars refused while it waited."""
+
+    as_of: date
+    ready_count: int
+    wanted_count: int
+    refused_count: int
+
+
+class Bars:
+    """Adjusted bars of any symbols over any window, from L1 or from the source.
+
+    Args:
+        source: where raw bars come from; shared with `index`.
+        index: numbers of the symbols in `cache`.
+        cache: L1.
+        early_sessions: without so many of the newest sessions there is nothing to send.
+    """
+
+    def __init__(self, source: BarSource, index: SymbolIndex, cache: SessionCache, *, early_sessions: int) -> None:
+        self._source = source
+        self._index = index
+        self._cache = cache
+        self._early_sessions = early_sessions
+        self._sync = SessionSync(source, cache)
+        self._reference = Reference(source)
+        self._repair = Repair(source, index, cache)
+
+    def __repr__(self) -> str:
+        return f"Bars({self._source.name}, {self._cache!r})"
+
+    def resolve(self, as_of: str) -> date:
+        """Return the session of an ISO date, or the newest completed one for an empty text.
+
+        Raises:
+            InvalidRequestError: not a date, not completed yet, or not a session.
+        """
+        latest = self._source.latest_session()
+        if not as_of:
+            return latest
+        try:
+            day = date.fromisoformat(as_of)
+            nearest = calendar.nearest_session(day)
+        except ValueError:
+            raise InvalidRequestError(f"as_of {as_of!r} is not a date such as {latest}") from None
+        if day > latest:
+            raise InvalidRequestError(f"as_of {day} is not over yet: the newest completed session is {latest}")
+        if nearest != day:
+            raise InvalidRequestError(f"as_of {day} is not a session of the exchange: the one before is {nearest}")
+        return day
+
+    @property
+    def request_total(self) -> int:
+        """Calls to the source so far."""
+        return self._source.request_count
+
+    @property
+    def provider(self) -> tuple[str, bool]:
+        """Name of the source, and whether its bars are generated ones."""
+        return self._source.name, self._source.simulated
+
+    async def listed(self, as_of: date, history_count: int) -> Listed:
+        """Return the reference list by liquidity on as_of.
+
+        Begins to fetch the window, so that the bars are on their way while the caller makes up its universe. Without
+        the bars of as_of in time, the order is by symbol alone.
+        """
+        sessions = _sessions(as_of, history_count) if history_count else ()
+        hits = sum(session in self._cache for session in sessions)
+        self._sync.begin((as_of, *sessions))
+        listings = await self._reference.listings()
+        await self._sync.wait((as_of,), asyncio.get_running_loop().time() + LISTING_WAIT_S, _ignore)
+        columns = self._index.add(tuple(listings))
+        volumes = self._cache.dollar_volumes(as_of, len(self._index))[columns]
+        ranked = sorted(zip(listings.values(), volumes.tolist(), strict=True), key=lambda row: (-row[1], row[0].symbol))
+        return Listed(tuple(row[0] for row in ranked), tuple(row[1] for row in ranked), hits)
+
+    async def stream(
+        self, symbols: Sequence[str], as_of: date, history_count: int, *, until: float, block_size: int, emit: Emit
+    ) -> StreamSummary:
+        """Send the bars of `symbols` in their order, then the omissions.
+
+        Args:
+            symbols: without duplicates.
+            as_of: a session, as `resolve` gave it.
+            history_count: number of sessions, ending with as_of.
+            until: the loop's time after which no call to the source is waited for.
+            block_size: symbols in a block.
+            emit: takes what goes out.
+
+        Raises:
+            InvalidRequestError: the window begins before the calendar.
+            TechnicError: the source failed before enough sessions were there.
+        """
+        sessions = _sessions(as_of, history_count)
+        refused_before = self._sync.refused_count
+        asking = asyncio.create_task(self._reference.splits(sessions[0]))
+        try:
+            failure = await self._sync.wait(sessions, until, emit)
+            splits = await asking
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        if all(session in self._cache for session in sessions[-self._early_sessions :]):
+            await self._send_all(symbols, Window(sessions, splits), until, block_size, emit)
+        elif failure is not None:
+            raise failure
+        return StreamSummary(
+            as_of=as_of,
+            ready_count=sum(session in self._cache for session in sessions),
+            wanted_count=len(sessions),
+            refused_count=self._sync.refused_count - refused_before,
+        )
+
+    async def _send_all(
+        self, symbols: Sequence[str], window: Window, until: float, block_size: int, emit: Emit
+    ) -> None:
+        """Emit the blocks, those of repaired symbols last, then the omissions."""
+        lacking = await self._send(symbols, window, block_size, emit)
+        listings = await self._reference.listings()
+        repaired, omissions = await self._repair.run(lacking, window.sessions, listings, until)
+        await self._send(repaired, window, block_size, emit)
+        if omissions:
+            await emit(omissions)
+
+    async def _send(self, symbols: Sequence[str], window: Window, size: int, emit: Emit) -> list[str]:
+        """Emit the blocks of `symbols`, the next one being cut while one goes out; return those without any bar."""
+        lacking: list[str] = []
+        parts = deque(tuple(symbols[start : start + size]) for start in range(0, len(symbols), size))
+        cutting: deque[asyncio.Task[tuple[Panel, list[str]]]] = deque()
+        try:
+            while parts or cutting:
+                while parts and len(cutting) < CUT_AHEAD:
+                    cutting.append(asyncio.create_task(asyncio.to_thread(self._panel, parts.popleft(), window)))
+                panel, without = await cutting[0]
+                cutting.popleft()
+                lacking.extend(without)
+                if panel.symbols:
+                    await emit(panel)
+        finally:
+            for task in cutting:
+                task.cancel()
+        return lacking
+
+    def _panel(self, symbols: tuple[str, ...], window: Window) -> tuple[Panel, list[str]]:
+        """Cut and adjust one block; symbols without any bar in the window are returned apart."""
+        columns = [self._index.column_of(symbol) for symbol in symbols]
+        known = [symbol for symbol, column in zip(symbols, columns, strict=True) if column is not None]
+        numbers = np.array([column for column in columns if column is not None], np.int32)
+        bars = self._cache.gather(window.sessions, numbers)
+        present = ~np.isnan(bars[3]).all(axis=0)
+        if not present.all():
+            bars = np.ascontiguousarray(bars[:, :, present])
+        kept = tuple(symbol for symbol, there in zip(known, present.tolist(), strict=True) if there)
+        days = np.array([calendar.to_day_number(session) for session in window.sessions], np.int32)
+        adjust(bars, days, kept, window.splits)
+        fetched = np.array([session in self._cache for session in window.sessions])
+        keeping = set(kept)
+        return Panel(kept, days, fetched, bars), [symbol for symbol in symbols if symbol not in keeping]
+
+    async def close(self) -> None:
+        """End all work and release the source."""
+        await self._sync.close()
+        await self._reference.close()
+        await self._source.close()
+
+
+CUT_AHEAD = 2
+"""Blocks cut, or being cut, before they can go out."""
+LISTING_WAIT_S = 10.0
+"""Seconds that the list of symbols waits for the newest session, for the order by liquidity."""
+
+
+async def _ignore(_: SyncState) -> None:
+    """Take progress that nobody asked for."""
+
+
+def _sessions(as_of: date, history_count: int) -> tuple[date, ...]:
+    if not 1 <= history_count <= HISTORY_LIMIT:
+        raise InvalidRequestError(f"history_count {history_count} is not between 1 and {HISTORY_LIMIT}")
+    try:
+        return calendar.sessions_ending(as_of, history_count)
+    except ValueError as error:
+        raise InvalidRequestError(f"{history_count} sessions ending with {as_of}: {error}") from None

@@ -1,0 +1,41 @@
+"""Settings of the fetcher."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from services.rpc.settings import ServiceSettings
+
+
+class FetcherSettings(ServiceSettings):
+    """Settings of the fetcher: where bars come from."""
+
+    model_config = SettingsConfigDict(env_prefix="FETCHER_")
+
+    address: str = Field(default="127.0.0.1:50052", description="Address to listen on: host:port or unix:/path.")
+    provider: Literal["massive", "simulated", "files"] = Field(
+        default="massive", description="Where bars come from: massive, simulated or files."
+    )
+    base_url: str = Field(default="https://api.massive.com", description="Base URL of the provider's REST API.")
+    plan: Literal["basic", "starter", "developer", "advanced"] = Field(
+        default="basic", description="Plan of the key: decides rate, history and freshness."
+    )
+    clock: str = Field(
+        default="now", description="Now, as the fetcher sees it: now, or a New York time such as 2025-09-30T20:00."
+    )
+    concurrency: int = Field(default=20, ge=1, le=100, description="Calls to the provider in flight.")
+    calls_per_second: int | None = Field(
+        default=None, ge=1, le=10_000, description="Calls to the provider a second, in place of the plan's rate."
+    )
+    cache_sessions: int = Field(default=756, ge=1, le=5000, description="Sessions kept in memory.")
+    bars_path: Path | None = Field(default=None, description="Parquet file of bars, for the provider files.")
+    universe_path: Path | None = Field(
+        default=None, description="Parquet file of names and types; else universe.parquet beside the bars, if there."
+    )
+    api_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("MASSIVE_API_KEY", "POLYGON_API_KEY"),
+        description="Key of the provider, from MASSIVE_API_KEY, else POLYGON_API_KEY.",
+    )

@@ -1,0 +1,220 @@
+"""The fetcher's core over a source made by hand: what is asked, what comes out, and what happens when it fails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import date
+
+import numpy as np
+import pytest
+
+from services.fetcher.bars import Bars, Omissions, StreamSummary
+from services.fetcher.cache import SessionCache
+from services.fetcher.symbols import SymbolIndex
+from services.fetcher.sync import SyncState
+from services.market.adjust import Split
+from services.market.errors import InvalidRequestError, ProviderAuthError, ProviderUnavailableError
+from services.market.panel import Panel
+from services.market.sessions import sessions_ending, to_day_number
+from services.market.vocabulary import Reason
+from tests.fetcher.fake_source import LATEST, FakeSource, bar
+
+HISTORY = 6
+EARLY = 4
+SESSIONS = sessions_ending(LATEST, HISTORY)
+
+
+class Sink:
+    """Takes what a stream emits."""
+
+    def __init__(self) -> None:
+        self.panels: list[Panel] = []
+        self.omissions: dict[str, Reason] = {}
+        self.states: list[SyncState] = []
+
+    async def take(self, event: SyncState | Panel | Omissions) -> None:
+        """Sort an event to its kind."""
+        if isinstance(event, Panel):
+            self.panels.append(event)
+        elif isinstance(event, SyncState):
+            self.states.append(event)
+        else:
+            self.omissions.update(event)
+
+    @property
+    def symbols(self) -> list[str]:
+        """Symbols of all blocks in their order."""
+        return [symbol for panel in self.panels for symbol in panel.symbols]
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    return FakeSource(SymbolIndex())
+
+
+@pytest.fixture
+async def make_bars(source: FakeSource) -> AsyncIterator[Callable[[], Bars]]:
+    made: list[Bars] = []
+
+    def make() -> Bars:
+        made.append(Bars(source, source.index, SessionCache(100), early_sessions=EARLY))
+        return made[-1]
+
+    yield make
+    for bars in made:
+        await bars.close()
+
+
+@pytest.fixture
+def bars(make_bars: Callable[[], Bars]) -> Bars:
+    return make_bars()
+
+
+async def stream(
+    bars: Bars, symbols: tuple[str, ...], sink: Sink, *, seconds: float = 5.0, block_size: int = 2
+) -> StreamSummary:
+    """Stream `symbols` as of the newest session."""
+    until = asyncio.get_running_loop().time() + seconds
+    return await bars.stream(symbols, LATEST, HISTORY, until=until, block_size=block_size, emit=sink.take)
+
+
+async def test_blocks_come_in_the_requested_order_with_every_bar(bars: Bars) -> None:
+    sink = Sink()
+    summary = await stream(bars, ("CCC", "A", "BB"), sink)
+    assert [panel.symbols for panel in sink.panels] == [("CCC", "A"), ("BB",)]
+    for panel in sink.panels:
+        expected = [[bar(symbol, session) for symbol in panel.symbols] for session in SESSIONS]
+        assert panel.bars.transpose(1, 2, 0).tolist() == np.array(expected).tolist()
+        assert panel.session_fetched.all()
+    assert (summary.ready_count, summary.wanted_count) == (HISTORY, HISTORY)
+
+
+async def test_sessions_are_asked_once_newest_first_within_the_concurrency(bars: Bars, source: FakeSource) -> None:
+    await stream(bars, ("A",), Sink())
+    await stream(bars, ("BB",), Sink())
+    assert source.order == sorted(SESSIONS, reverse=True)
+    assert source.most_in_flight <= source.concurrency
+
+
+async def test_two_streams_at_once_share_one_flight_a_session(bars: Bars, source: FakeSource) -> None:
+    await asyncio.gather(stream(bars, ("A",), Sink()), stream(bars, ("BB",), Sink()))
+    assert all(source.asked[session] == 1 for session in SESSIONS)
+    assert source.asked["splits"] == 1
+
+
+async def test_splits_restate_the_bars_before_them_only(bars: Bars, source: FakeSource) -> None:
+    twice = Split("A", to_day_number(SESSIONS[3]), 1, 4)
+    future = Split("BB", to_day_number(LATEST) + 5, 1, 2)
+    source.known_splits = (twice, twice, future)
+    sink = Sink()
+    await stream(bars, ("A", "BB"), sink)
+    raw = np.array([[bar(symbol, session) for symbol in ("A", "BB")] for session in SESSIONS])
+    assert sink.panels[0].close[:3, 0].tolist() == (raw[:3, 0, 3] / 4).tolist()
+    assert sink.panels[0].volume[:3, 0].tolist() == (raw[:3, 0, 4] * 4).tolist()
+    assert sink.panels[0].close[3:, 0].tolist() == raw[3:, 0, 3].tolist()
+    assert sink.panels[0].close[:, 1].tolist() == raw[:, 1, 3].tolist()
+
+
+async def test_symbols_without_bars_are_repaired_or_omitted_by_name(bars: Bars, source: FakeSource) -> None:
+    source.single, source.listed = ("LATE",), ("A", "BB", "CCC", "LATE", "NEVER")
+    sink = Sink()
+    await stream(bars, ("LATE", "A", "NEVER", "NOSUCH"), sink)
+    assert sink.symbols == ["A", "LATE"]
+    assert sink.omissions == {"NEVER": Reason.NO_DATA, "NOSUCH": Reason.UNKNOWN_SYMBOL}
+    again = Sink()
+    await stream(bars, ("LATE", "A", "NEVER", "NOSUCH"), again)
+    assert again.omissions == sink.omissions
+    assert sorted(again.symbols) == sorted(sink.symbols)
+    assert (source.asked["LATE"], source.asked["NEVER"], source.asked["NOSUCH"]) == (1, 1, 1)
+
+
+async def test_more_lacking_symbols_than_the_plan_affords_are_not_asked_for(bars: Bars, source: FakeSource) -> None:
+    source.repair_limit = 1
+    sink = Sink()
+    await stream(bars, ("A", "X", "Y"), sink)
+    assert sink.omissions == {"X": Reason.UNKNOWN_SYMBOL, "Y": Reason.UNKNOWN_SYMBOL}
+    assert source.asked["X"] == source.asked["Y"] == 0
+
+
+async def test_a_session_that_failed_is_asked_again(bars: Bars, source: FakeSource) -> None:
+    source.failures[SESSIONS[2]] = [ProviderUnavailableError("once"), ProviderUnavailableError("twice")]
+    sink = Sink()
+    summary = await stream(bars, ("A",), sink)
+    assert summary.ready_count == HISTORY
+    assert source.asked[SESSIONS[2]] == 3
+
+
+async def test_a_hole_before_the_newest_sessions_goes_out_as_not_fetched(bars: Bars, source: FakeSource) -> None:
+    source.failures[SESSIONS[0]] = [ProviderUnavailableError("down")] * 100
+    sink = Sink()
+    summary = await stream(bars, ("A",), sink)
+    assert sink.panels[0].session_fetched.tolist() == [False] + [True] * (HISTORY - 1)
+    assert np.isnan(sink.panels[0].close[0]).all()
+    assert summary.ready_count == HISTORY - 1
+
+
+async def test_a_provider_that_is_down_is_an_error_before_the_deadline(bars: Bars, source: FakeSource) -> None:
+    source.failures = {session: [ProviderUnavailableError("down")] * 100 for session in SESSIONS}
+    with pytest.raises(ProviderUnavailableError, match="down"):
+        await stream(bars, ("A",), Sink(), seconds=60)
+
+
+async def test_a_refused_key_ends_everything_at_once(bars: Bars, source: FakeSource) -> None:
+    source.failures = {session: [ProviderAuthError("the key is refused")] for session in SESSIONS}
+    with pytest.raises(ProviderAuthError):
+        await stream(bars, ("A",), Sink(), seconds=60)
+    assert max(source.asked[session] for session in SESSIONS) == 1
+
+
+async def test_a_deadline_sends_what_is_there_and_the_sync_goes_on(bars: Bars, source: FakeSource) -> None:
+    source.hold = asyncio.Event()
+    sink = Sink()
+    summary = await stream(bars, ("A",), sink, seconds=0.01)
+    assert (summary.ready_count, sink.panels) == (0, [])
+    source.hold.set()
+    await stream(bars, ("A",), sink)
+    assert sink.symbols == ["A"]
+    assert all(source.asked[session] == 1 for session in SESSIONS)
+
+
+async def test_closing_ends_all_flights(make_bars: Callable[[], Bars], source: FakeSource) -> None:
+    source.hold = asyncio.Event()
+    bars = make_bars()
+    await stream(bars, ("A",), Sink(), seconds=0.01)
+    await bars.close()
+    assert source.in_flight == 0
+    assert source.closed
+
+
+async def test_the_list_is_ordered_by_liquidity_then_symbol(bars: Bars, source: FakeSource) -> None:
+    source.listed = ("ZZ", "A", "CCC", "YY", "BB")
+    listed = await bars.listed(LATEST, HISTORY)
+    assert [listing.symbol for listing in listed.listings] == ["CCC", "BB", "A", "YY", "ZZ"]
+    assert listed.hit_count == 0
+    await stream(bars, ("A",), Sink())
+    assert (await bars.listed(LATEST, HISTORY)).hit_count == HISTORY
+    assert source.asked["listings"] == 1
+
+
+@pytest.mark.parametrize(
+    ("as_of", "text"),
+    [
+        ("2025-10-01", "newest completed session is 2025-09-30"),
+        ("2025-09-28", "the one before is 2025-09-26"),
+        ("yesterday", "is not a date"),
+        ("1812-01-01", "is not a date"),
+    ],
+)
+async def test_an_as_of_that_cannot_be_says_what_can(bars: Bars, as_of: str, text: str) -> None:
+    with pytest.raises(InvalidRequestError, match=text):
+        bars.resolve(as_of)
+
+
+async def test_as_of_is_the_newest_session_unless_named(bars: Bars) -> None:
+    assert bars.resolve("") == LATEST
+    assert bars.resolve("2025-09-26") == date(2025, 9, 26)
+
+
+@pytest.mark.parametrize("count", [0, -1, 2001])
+async def test_a_history_out_of_bounds_is_refused(bars: Bars, count: int) -> None:
+    with pytest.raises(InvalidRequestError, match="history_count"):
+        await bars.stream(("A",), LATEST, count, until=0.0, block_size=1, emit=Sink().take)
