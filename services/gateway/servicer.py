@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +79,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             outcome = await self._scanner.scan(request, tracker, accept)
         finally:
             ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticking
+            await asyncio.gather(ticking, return_exceptions=True)
         await write(messages.progress(tracker.snapshot(), request.budget_s))
         for batch in messages.row_batches(outcome, request):
             await write(batch)

@@ -1,6 +1,7 @@
 """The simulator's command line."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -76,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=_within(0, 65_535), default=8100, help="TCP port, 0 for a free one (default: %(default)s)")
     add("--unix-socket", type=Path, metavar="PATH", help="listen on this Unix socket instead of TCP")
-    add("--key", default="simulated", help="the one valid API key (default: %(default)s)")
+    key = os.environ.get("SIMULATOR_KEY", "simulated")
+    # Not shown as a default: help texts end up in logs.
+    add("--key", default=key, help="the one valid API key (default: $SIMULATOR_KEY, else simulated)")
     add(
         "--plan",
         choices=PLANS,
@@ -84,7 +87,13 @@ def _parser() -> argparse.ArgumentParser:
         help="the key's plan: limits and entitlements (default: %(default)s)",
     )
     add("--latency-ms", type=_within(0, 60_000), default=60, help="wait before every answer (default: %(default)s)")
-    add("--clock", type=_clock, default="now", metavar="TIME", help="New York time at which the clock stands, or `now`")
+    add(
+        "--clock",
+        type=_clock,
+        default="2025-09-30T20:00",
+        metavar="TIME",
+        help="New York time at which the clock stands, or `now` (default: %(default)s)",
+    )
     add("--seed", type=_within(0, 2**31), default=7, help="of all randomness (default: %(default)s)")
     add("--symbols", type=_within(100, 50_000), default=12_500, help="active listings (default: %(default)s)")
     add(

@@ -28,10 +28,10 @@ class RaisingServicer(fetcher_service_pb2_grpc.FetcherServiceServicer):
 
     error: Exception = errors.InvalidRequestError("set by the test")
 
-    async def ListSymbols(self, request: Any, context: Any) -> Any:  # noqa: ANN401, ARG002, N802  # grpc's names
+    async def ListSymbols(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802  # grpc's names
         raise self.error
 
-    async def StreamBars(self, request: Any, context: Any) -> None:  # noqa: ANN401, ARG002, N802  # grpc's names
+    async def StreamBars(self, request: Any, context: Any) -> None:  # noqa: ARG002, N802  # grpc's names
         await context.write(fetcher_service_pb2.StreamBarsResponse())
         raise self.error
 

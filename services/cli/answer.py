@@ -1,0 +1,111 @@
+"""What a scan answers, as the command's own values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ScanStart:
+    """What will be scanned."""
+
+    scan_id: str
+    as_of: str
+    provider: str
+    simulated: bool
+    requested_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScanStep:
+    """How far a scan has come.
+
+    Args:
+        stage: fetch, score or rank.
+        unit: what is counted: sessions or symbols.
+        done_count: units done in this stage.
+        total_count: units in this stage.
+        rate: units a second.
+        eta_s: seconds until the stage ends; None if not known.
+        elapsed_s: seconds since the scan began.
+        budget_left_s: seconds of budget left.
+        provider_request_count: calls to the provider so far.
+        scored_count: symbols scored so far.
+    """
+
+    stage: str
+    unit: str
+    done_count: int
+    total_count: int
+    rate: float
+    eta_s: float | None
+    elapsed_s: float
+    budget_left_s: float
+    provider_request_count: int
+    scored_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A ranked symbol. Alphas are fractions, close and market_cap USD; NaN is unknown; type and signal may be None."""
+
+    rank: int
+    symbol: str
+    name: str
+    type: str | None
+    sector: str
+    score: float
+    tech_rating: float
+    signal: str | None
+    alpha_5: float
+    alpha_10: float
+    close: float
+    market_cap: float
+    flags: tuple[str, ...]
+    factors: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """A symbol that is left out, with the reason and, for a filter, the value that failed it."""
+
+    symbol: str
+    reason: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """The state of the market; None is unknown. `macro` holds fractions by name."""
+
+    trend: str | None
+    volatility: str | None
+    macro: Mapping[str, float]
+    missing_symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """A whole scan. requested_count = scored_count + omitted_count; `timings` are seconds by stage."""
+
+    scan_id: str
+    as_of: str
+    provider: str
+    simulated: bool
+    profile: str
+    budget_spent: bool
+    requested_count: int
+    scored_count: int
+    omitted_count: int
+    omission_counts: Mapping[str, int]
+    omissions: tuple[Omission, ...]
+    rows: tuple[Row, ...]
+    regime: Regime
+    result_hash: str
+    timings: Mapping[str, float]
+    provider_request_count: int
+    cache_hit_count: int
+    cache_miss_count: int
+    sessions_ready: int
+    sessions_wanted: int
+    versions: Mapping[str, str]
+    notices: tuple[str, ...]

@@ -1,0 +1,68 @@
+"""Calls the gateway."""
+
+from collections.abc import AsyncIterable
+from typing import Final, Protocol
+
+import grpc
+
+from services.cli.answer import Row, ScanReport, ScanStart, ScanStep
+from services.cli.convert import to_message, to_report, to_rows, to_start, to_step
+from services.cli.options import ScanRequest
+from services.market.errors import ServiceUnavailableError
+from services.rpc.channel import open_channel
+from services.rpc.status import from_call
+from technic.v1 import gateway_service_pb2 as pb
+from technic.v1 import gateway_service_pb2_grpc
+
+GRACE_S: Final = 5.0
+"""Seconds after the budget by which the gateway must have answered; it promises far less."""
+
+
+class ScanObserver(Protocol):
+    """Is told how a scan goes."""
+
+    def started(self, start: ScanStart) -> None:
+        """The gateway understood the request."""
+
+    def stepped(self, step: ScanStep) -> None:
+        """The scan has come further."""
+
+
+async def scan_universe(
+    address: str, request: ScanRequest, observer: ScanObserver, grace_s: float = GRACE_S
+) -> ScanReport:
+    """Have the gateway at `address` scan the universe; however this ends, the scan there ends with it.
+
+    Args:
+        address: of the gateway.
+        request: what it is asked for.
+        observer: is told how the scan goes.
+        grace_s: seconds after the budget until the call fails.
+
+    Raises:
+        TechnicError: as the gateway answers; ServiceUnavailableError if it cannot be reached or breaks off.
+    """
+    async with open_channel(address) as channel:
+        stub = gateway_service_pb2_grpc.GatewayServiceStub(channel)
+        call = stub.ScanUniverse(to_message(request), timeout=request.budget_s + grace_s)
+        try:
+            return await _collect(call, observer)
+        except grpc.aio.AioRpcError as error:
+            raise from_call(error, f"gateway at {address}") from None
+        finally:
+            call.cancel()
+
+
+async def _collect(events: AsyncIterable[pb.ScanUniverseResponse], observer: ScanObserver) -> ScanReport:
+    rows: list[Row] = []
+    async for event in events:
+        match event.WhichOneof("event"):
+            case "accepted":
+                observer.started(to_start(event.accepted))
+            case "progress":
+                observer.stepped(to_step(event.progress))
+            case "rows" if event.rows.final:
+                rows.extend(to_rows(event.rows))
+            case "result":
+                return to_report(event.result, rows)
+    raise ServiceUnavailableError("the gateway ended its answer without a result: see its log")

@@ -1,0 +1,186 @@
+"""The commands and their flags.
+
+Libraries load inside the commands, after the processes of a stack were started, which load theirs meanwhile.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from services.cli import options
+from services.cli.flags import (
+    AddressFlag,
+    AsOfFlag,
+    BarsFlag,
+    BudgetFlag,
+    FormatFlag,
+    GatewayFlag,
+    HomeFlag,
+    LatencyFlag,
+    LedgerFlag,
+    PlanFlag,
+    ProfileFlag,
+    ProviderFlag,
+    ServiceFlag,
+    SymbolsFlag,
+    TimeoutFlag,
+    TopFlag,
+    TypesFlag,
+    UniverseFlag,
+)
+from services.cli.launch import STANDARD_ADDRESSES, Program, plan_stack, private_addresses
+from services.cli.options import ScanRequest
+from services.cli.source import Source, SourceFlags, choose_source, find_key
+from services.cli.stack import Stack, open_stack, refuse_taken_ports
+from services.cli.version import technic_version
+from services.market.errors import InvalidRequestError
+
+app: Final = typer.Typer(
+    name="technic",
+    help="Ranks the whole US stock market on daily bars, within a time budget, and tells exactly what it did.",
+    epilog=(
+        "Exit codes: 0 ok, 2 usage, 3 partial (budget spent), 4 provider, 5 key refused or missing, "
+        "69 a service cannot be reached or started, 130 cancelled."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001  # the signature that typer calls
+    if value:
+        print(f"technic {technic_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def technic(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Ranks the whole US stock market on daily bars, within a time budget, and tells exactly what it did."""
+
+
+@app.command()
+def up(
+    *,
+    context: typer.Context,
+    provider: ProviderFlag = None,
+    plan: PlanFlag = None,
+    latency_ms: LatencyFlag = None,
+    bars: BarsFlag = None,
+    universe: UniverseFlag = None,
+    home: HomeFlag = None,
+) -> int:
+    """Start the four services (and the simulator) on their standard ports, and stay until Ctrl-C.
+
+    Gateway 50051, fetcher 50052, scorer 50053, inference 50054, simulator 8100, all on 127.0.0.1.
+    """
+    source = _choose(SourceFlags(provider, plan, bars, universe, latency_ms))
+    listing = partial(plan_stack, source, environment=os.environ, program=context.obj, home=_absolute(home))
+    refuse_taken_ports(listing(STANDARD_ADDRESSES))
+    with open_stack(STANDARD_ADDRESSES, listing, _absolute(home)) as stack:
+        from services.cli.up import run  # noqa: PLC0415  # loads while the processes start
+
+        return run(stack)
+
+
+@app.command()
+def scan(  # noqa: PLR0913  # a parameter a flag
+    *,
+    context: typer.Context,
+    gateway: GatewayFlag = "",
+    provider: ProviderFlag = None,
+    plan: PlanFlag = None,
+    latency_ms: LatencyFlag = None,
+    bars: BarsFlag = None,
+    universe: UniverseFlag = None,
+    symbols: SymbolsFlag = "",
+    types: TypesFlag = "",
+    as_of: AsOfFlag = "",
+    budget: BudgetFlag = "90s",
+    profile: ProfileFlag = "none",
+    top: TopFlag = 20,
+    form: FormatFlag = "table",
+    ledger: LedgerFlag = False,
+    home: HomeFlag = None,
+) -> int:
+    """Rank the universe, and print the best rows and what was left out.
+
+    The report goes to stdout, progress to stderr.
+    """
+    request = ScanRequest(
+        symbols=options.parse_symbols(symbols),
+        types=options.parse_types(types),
+        as_of=options.parse_as_of(as_of),
+        budget_s=options.parse_time(budget, "--budget"),
+        top_count=top,
+        profile=profile,
+        include_ledger=ledger,
+    )
+    flags = SourceFlags(provider, plan, bars, universe, latency_ms)
+    with _running(gateway, flags) if gateway else _own(flags, context.obj, home) as (address, stack):
+        from services.cli.scan import ScanCommand, run  # noqa: PLC0415  # loads while the processes start
+
+        return run(ScanCommand(request, form, address, stack))
+
+
+@app.command()
+def health(
+    *,
+    address: AddressFlag = STANDARD_ADDRESSES.gateway,
+    service: ServiceFlag = "",
+    timeout: TimeoutFlag = "1s",
+) -> int:
+    """Ask a service whether it is ready.
+
+    Exit codes are grpc_health_probe's: 0 serving, 1 wrong flags, 2 not reached, 3 the call failed, 4 not serving.
+    """
+    options.check_address(address, "--address")
+    timeout_s = options.parse_time(timeout, "--timeout")
+    import asyncio  # noqa: PLC0415  # slow to load, like the next one
+
+    from services.cli.health import SERVING, probe  # noqa: PLC0415  # as above
+
+    code, text = asyncio.run(probe(address, service, timeout_s))
+    print(text if code == SERVING else f"technic: {text}", file=sys.stdout if code == SERVING else sys.stderr)
+    return code
+
+
+def _choose(flags: SourceFlags) -> Source:
+    source = choose_source(flags, os.environ, secrets.token_hex(16))
+    if source.provider == "simulated" and flags.provider is None and find_key(os.environ):
+        print("the market is simulated; a key is set: use --provider massive for the real one", file=sys.stderr)
+    return source
+
+
+@contextmanager
+def _running(gateway: str, flags: SourceFlags) -> Iterator[tuple[str, None]]:
+    """Use a gateway that runs already."""
+    spoken = flags.spoken()
+    if spoken:
+        raise InvalidRequestError(f"{spoken[0]} is for services of the scan's own; --gateway uses those that run")
+    yield options.check_address(gateway, "--gateway"), None
+
+
+@contextmanager
+def _own(flags: SourceFlags, program: Program, home: Path | None) -> Iterator[tuple[str, Stack]]:
+    """Start a stack for one scan."""
+    listing = partial(plan_stack, _choose(flags), environment=os.environ, program=program, home=_absolute(home))
+    with open_stack(private_addresses, listing, _absolute(home)) as stack:
+        yield stack.addresses.gateway, stack
+
+
+def _absolute(home: Path | None) -> Path | None:
+    return home.expanduser().absolute() if home else None

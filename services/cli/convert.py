@@ -1,0 +1,161 @@
+"""Turns the gateway's messages into the command's values, and back. Pure."""
+
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+
+from services.cli.answer import Omission, Regime, Row, ScanReport, ScanStart, ScanStep
+from services.cli.options import ScanRequest
+from services.market.vocabulary import Flag, Reason, Signal, SymbolType, Trend, Volatility
+from technic.v1 import gateway_service_pb2 as pb
+from technic.v1 import vocabulary_pb2
+
+_STAGES: Final = {1: ("fetch", "sessions"), 2: ("score", "symbols"), 3: ("rank", "symbols")}
+
+
+def to_message(request: ScanRequest) -> pb.ScanUniverseRequest:
+    """Turn a request into its message."""
+    budget = Duration()
+    budget.FromNanoseconds(round(request.budget_s * 1e9))
+    return pb.ScanUniverseRequest(
+        symbols=request.symbols,
+        types=[f"SYMBOL_TYPE_{kind.name}" for kind in request.types],
+        as_of=request.as_of,
+        budget=budget,
+        top_count=request.top_count,
+        profile=request.profile,
+        include_ledger=request.include_ledger,
+    )
+
+
+def to_start(accepted: pb.ScanAccepted) -> ScanStart:
+    """Turn the first event into a value."""
+    return ScanStart(
+        scan_id=accepted.scan_id,
+        as_of=accepted.as_of,
+        provider=accepted.provider,
+        simulated=accepted.simulated,
+        requested_count=accepted.requested_count,
+    )
+
+
+def to_step(progress: pb.ScanProgress) -> ScanStep:
+    """Turn progress into a value."""
+    stage, unit = _STAGES.get(progress.stage, (f"stage {progress.stage}", "units"))
+    return ScanStep(
+        stage=stage,
+        unit=unit,
+        done_count=progress.done_count,
+        total_count=progress.total_count,
+        rate=progress.rate,
+        eta_s=progress.eta_seconds if progress.HasField("eta_seconds") else None,
+        elapsed_s=progress.elapsed_seconds,
+        budget_left_s=progress.budget_left_seconds,
+        provider_request_count=progress.provider_request_count,
+        scored_count=progress.scored_count,
+    )
+
+
+def to_rows(batch: pb.RowBatch) -> Iterator[Row]:
+    """Turn a batch into its rows.
+
+    Raises:
+        ValueError: its columns are not of equal length.
+    """
+    columns = zip(
+        batch.symbols,
+        batch.names,
+        batch.types,
+        batch.sectors,
+        batch.scores,
+        batch.tech_ratings,
+        batch.signals,
+        batch.alpha_5,
+        batch.alpha_10,
+        batch.closes,
+        batch.market_caps,
+        batch.flags,
+        strict=True,
+    )
+    for position, (
+        symbol,
+        name,
+        kind,
+        sector,
+        score,
+        rating,
+        signal,
+        alpha_5,
+        alpha_10,
+        close,
+        cap,
+        flags,
+    ) in enumerate(columns):
+        yield Row(
+            rank=batch.first_rank + position,
+            symbol=symbol,
+            name=name,
+            type=_name(SymbolType, kind),
+            sector=sector,
+            score=score,
+            tech_rating=rating,
+            signal=_name(Signal, signal),
+            alpha_5=alpha_5,
+            alpha_10=alpha_10,
+            close=close,
+            market_cap=cap,
+            flags=tuple(str(flag.name) for flag in Flag(flags)),
+            factors={column.name: column.values[position] for column in batch.factors},
+        )
+
+
+def to_report(result: pb.ScanResult, rows: Sequence[Row]) -> ScanReport:
+    """Join the last event and the final rows into the report of a scan."""
+    return ScanReport(
+        scan_id=result.scan_id,
+        as_of=result.as_of,
+        provider=result.provider,
+        simulated=result.simulated,
+        profile=result.profile,
+        budget_spent=result.budget_spent,
+        requested_count=result.requested_count,
+        scored_count=result.scored_count,
+        omitted_count=result.omitted_count,
+        omission_counts={_name(Reason, one.reason) or "UNSPECIFIED": one.count for one in result.omission_counts},
+        omissions=tuple(_omission(one) for one in result.omissions),
+        rows=tuple(rows),
+        regime=_regime(result),
+        result_hash=result.result_hash,
+        timings={timing.stage: timing.seconds for timing in result.timings},
+        provider_request_count=result.provider_request_count,
+        cache_hit_count=result.cache_hit_count,
+        cache_miss_count=result.cache_miss_count,
+        sessions_ready=result.sessions_ready,
+        sessions_wanted=result.sessions_wanted,
+        versions={part: result.versions[part] for part in sorted(result.versions)},
+        notices=tuple(result.notices),
+    )
+
+
+def _regime(result: pb.ScanResult) -> Regime:
+    macro = result.regime.macro
+    return Regime(
+        trend=_name(Trend, result.regime.trend),
+        volatility=_name(Volatility, result.regime.volatility),
+        macro={field: macro[field] for field in sorted(macro)},
+        missing_symbols=tuple(result.regime.missing_symbols),
+    )
+
+
+def _omission(omission: vocabulary_pb2.Omission) -> Omission:
+    value = omission.value if omission.HasField("value") else None
+    return Omission(omission.symbol, _name(Reason, omission.reason) or "UNSPECIFIED", value)
+
+
+def _name(kind: type[IntEnum], number: int) -> str | None:
+    """Name a number of an enumeration: None for 0, which is unspecified; a newer gateway's number names itself."""
+    if number == 0:
+        return None
+    return kind(number).name if number in set(kind) else f"{kind.__name__.upper()}_{number}"

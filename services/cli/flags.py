@@ -1,0 +1,89 @@
+"""The flags of the commands, with the words that `--help` has for them."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from services.cli.options import Format, Profile
+from services.cli.source import Plan, Provider
+
+_BARS: Final = "Where the bars come from"
+_WHAT: Final = "What is scanned"
+_OUTPUT: Final = "What is shown"
+
+ProviderFlag = Annotated[
+    Provider | None,
+    typer.Option(
+        metavar="NAME",
+        help="simulated: a generated market, the default. massive: the real one, with a key. files: see --bars.",
+        rich_help_panel=_BARS,
+    ),
+]
+PlanFlag = Annotated[
+    Plan | None,
+    typer.Option(
+        metavar="NAME",
+        help="basic, starter, developer or advanced: the provider's rates and limits. "
+        "Default: MASSIVE_PLAN, else basic; advanced if simulated.",
+        rich_help_panel=_BARS,
+    ),
+]
+BarsFlag = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="Parquet file of daily bars; means --provider files.", rich_help_panel=_BARS),
+]
+UniverseFlag = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Parquet file of names, types and sectors. Default: universe.parquet beside the bars.",
+        rich_help_panel=_BARS,
+    ),
+]
+LatencyFlag = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="Milliseconds by which the simulator answers late.", rich_help_panel=_BARS),
+]
+HomeFlag = Annotated[
+    Path | None,
+    typer.Option(envvar="TECHNIC_HOME", metavar="DIR", help="Folder that keeps logs and the simulated market."),
+]
+GatewayFlag = Annotated[
+    str, typer.Option(metavar="ADDR", help="Use the gateway there. Default: start services for this scan alone.")
+]
+SymbolsFlag = Annotated[
+    str, typer.Option(metavar="A,B", help="Symbols, separated by commas. Default: all.", rich_help_panel=_WHAT)
+]
+TypesFlag = Annotated[
+    str,
+    typer.Option(
+        metavar="T,U", help="Default: COMMON,ADR,UNKNOWN; every type for given symbols.", rich_help_panel=_WHAT
+    ),
+]
+AsOfFlag = Annotated[
+    str,
+    typer.Option(metavar="DATE", help="Session, like 2025-09-30. Default: the newest one.", rich_help_panel=_WHAT),
+]
+BudgetFlag = Annotated[
+    str, typer.Option(metavar="TIME", help="Time for the whole scan: 90s, 2m, 500ms.", rich_help_panel=_WHAT)
+]
+ProfileFlag = Annotated[
+    Profile,
+    typer.Option(
+        metavar="NAME",
+        help="Risk profile, which filters rows: none, conservative, balanced or aggressive.",
+        rich_help_panel=_WHAT,
+    ),
+]
+TopFlag = Annotated[int, typer.Option(min=0, metavar="N", help="Rows, best first; 0 for all.", rich_help_panel=_OUTPUT)]
+FormatFlag = Annotated[Format, typer.Option("--format", metavar="NAME", help="table or json.", rich_help_panel=_OUTPUT)]
+LedgerFlag = Annotated[bool, typer.Option("--ledger", help="List every omitted symbol, too.", rich_help_panel=_OUTPUT)]
+AddressFlag = Annotated[str, typer.Option(metavar="ADDR", help="host:port or unix:/path.")]
+ServiceFlag = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Such as technic.v1.GatewayService. Default: the server as a whole.", show_default=False
+    ),
+]
+TimeoutFlag = Annotated[str, typer.Option(metavar="TIME", help="Time to wait: 1s, 500ms.")]

@@ -1,0 +1,148 @@
+"""Which processes make a stack: their command lines, environments and addresses. Pure but for finding a free port.
+
+A secret goes into the environment of the processes that need it, never into a command line: `ps` shows those.
+"""
+
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from services.cli.source import KEY_VARIABLES, Source
+
+Program = Callable[[str], tuple[str, ...]]
+"""Gives the command line of a service by its name."""
+
+LOOPBACK: Final = "127.0.0.1"
+SIMULATOR_KEY_VARIABLE: Final = "SIMULATOR_KEY"
+SIMULATOR_CLOCK: Final = "2025-09-30T20:00"
+"""New York time at which the simulated market stands, so that a scan of it is the same on every day."""
+UNLIMITED_CALLS_PER_SECOND: Final = 10_000
+"""Rate towards a simulator whose plan was not chosen: nobody is spared by waiting."""
+
+_ALLOCATION: Final = {
+    # glibc hands large buffers back to the kernel after each use; keeping them halves the time of a hot scan.
+    "MALLOC_MMAP_THRESHOLD_": "268435456",
+    "MALLOC_TRIM_THRESHOLD_": "536870912",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the processes of a stack listen: host:port or unix:/path; the simulator speaks HTTP on host:port."""
+
+    gateway: str
+    fetcher: str
+    scorer: str
+    inference: str
+    simulator: str
+
+
+STANDARD_ADDRESSES: Final = Addresses(
+    gateway=f"{LOOPBACK}:50051",
+    fetcher=f"{LOOPBACK}:50052",
+    scorer=f"{LOOPBACK}:50053",
+    inference=f"{LOOPBACK}:50054",
+    simulator=f"{LOOPBACK}:8100",
+)
+
+
+def private_addresses(folder: Path) -> Addresses:
+    """Return Unix sockets in `folder` and a port that is free now, so that two stacks never meet."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port = probe.getsockname()[1]
+    gateway, fetcher, scorer, inference = (
+        f"unix:{folder / name}" for name in ("gateway", "fetcher", "scorer", "inference")
+    )
+    return Addresses(gateway, fetcher, scorer, inference, simulator=f"{LOOPBACK}:{port}")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCommand:
+    """A process of a stack.
+
+    Args:
+        name: of the service.
+        argv: the command line; holds no secret.
+        environment: the whole environment of the process.
+        address: where it will listen.
+        health: whether it answers gRPC health checks; without, listening is being ready.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    address: str
+    health: bool = True
+
+
+def service_program(name: str) -> tuple[str, ...]:
+    """Return the command line of a service of ours, never of a folder `services` where the user happens to be."""
+    return (sys.executable, "-P", "-m", f"services.{name}")
+
+
+def plan_stack(
+    source: Source,
+    addresses: Addresses,
+    environment: Mapping[str, str],
+    program: Program = service_program,
+    home: Path | None = None,
+) -> tuple[ServiceCommand, ...]:
+    """List the processes that serve scans over a source of bars.
+
+    Args:
+        source: of the bars.
+        addresses: where they listen, and find each other.
+        environment: handed on, without any key of the provider: the fetcher alone gets the source's.
+        program: command line of a service by its name.
+        home: folder of ours for what is worth keeping; None for the services' own choice.
+    """
+    secrets = (*KEY_VARIABLES, SIMULATOR_KEY_VARIABLE)
+    shared = _ALLOCATION | {name: value for name, value in environment.items() if name not in secrets}
+    shared["TECHNIC_EXIT_WITH_STDIN"] = "1"
+    links = {
+        "fetcher": _fetcher_settings(source, addresses),
+        "scorer": {"SCORER_FETCHER_ADDRESS": addresses.fetcher},
+        "inference": {},
+        "gateway": {
+            "GATEWAY_FETCHER_ADDRESS": addresses.fetcher,
+            "GATEWAY_SCORER_ADDRESS": addresses.scorer,
+            "GATEWAY_INFERENCE_ADDRESS": addresses.inference,
+        },
+    }
+    # The simulator first: making its market takes longest.
+    commands = [_simulator(source, addresses, shared, program, home)] if source.provider == "simulated" else []
+    for name, settings in links.items():
+        address: str = getattr(addresses, name)
+        own = {f"{name.upper()}_ADDRESS": address}
+        commands.append(ServiceCommand(name, program(name), shared | own | settings, address))
+    return tuple(commands)
+
+
+def _simulator(
+    source: Source, addresses: Addresses, shared: dict[str, str], program: Program, home: Path | None
+) -> ServiceCommand:
+    port = addresses.simulator.rpartition(":")[2]
+    flags = ["--port", port, "--plan", source.plan or "advanced", "--clock", SIMULATOR_CLOCK]
+    if source.latency_ms is not None:
+        flags += ["--latency-ms", str(source.latency_ms)]
+    if home:
+        flags += ["--cache", str(home / "cache")]
+    environment = shared | {SIMULATOR_KEY_VARIABLE: source.key}
+    argv = (*program("simulator"), *flags)
+    return ServiceCommand("simulator", argv, environment, addresses.simulator, health=False)
+
+
+def _fetcher_settings(source: Source, addresses: Addresses) -> dict[str, str]:
+    settings: dict[str, str] = {"FETCHER_PROVIDER": source.provider, "FETCHER_PLAN": source.plan or "advanced"}
+    if source.provider == "simulated":
+        settings["FETCHER_BASE_URL"] = f"http://{addresses.simulator}"
+        settings["FETCHER_CLOCK"] = SIMULATOR_CLOCK
+        settings["FETCHER_CALLS_PER_SECOND"] = "" if source.plan else str(UNLIMITED_CALLS_PER_SECOND)
+    settings["FETCHER_BARS_PATH"] = str(source.bars or "")
+    settings["FETCHER_UNIVERSE_PATH"] = str(source.universe or "")
+    settings[KEY_VARIABLES[0]] = source.key
+    return {name: value for name, value in settings.items() if value}

@@ -1,0 +1,77 @@
+"""From what the user typed to what is meant. Pure; faults are typed errors that name the flag."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+from services.market.errors import InvalidRequestError
+from services.market.vocabulary import SymbolType
+
+Profile = Literal["none", "conservative", "balanced", "aggressive"]
+Format = Literal["table", "json"]
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_TIME: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRequest:
+    """What a scan is asked for; the gateway judges its values.
+
+    Args:
+        symbols: empty for the whole universe.
+        types: empty for the gateway's default.
+        as_of: ISO date; empty for the newest completed session.
+        budget_s: seconds for the whole scan.
+        top_count: rows to return, best first; 0 for all.
+        profile: name of a risk profile.
+        include_ledger: whether every omission is listed.
+    """
+
+    symbols: tuple[str, ...] = ()
+    types: tuple[SymbolType, ...] = ()
+    as_of: str = ""
+    budget_s: float = 90.0
+    top_count: int = 20
+    profile: str = "none"
+    include_ledger: bool = False
+
+
+def parse_time(text: str, flag: str) -> float:
+    """Read a time such as `90s`, `1.5m`, `500ms` or `90` (seconds) as seconds, above 0."""
+    match = _TIME.fullmatch(text.strip())
+    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
+    if seconds <= 0:
+        raise InvalidRequestError(f"{flag} {text!r} is no time above 0: write it like 90s, 2m or 500ms")
+    return seconds
+
+
+def parse_symbols(text: str) -> tuple[str, ...]:
+    """Read symbols separated by commas; their spelling is the gateway's matter."""
+    return tuple(symbol for part in text.split(",") if (symbol := part.strip()))
+
+
+def parse_types(text: str) -> tuple[SymbolType, ...]:
+    """Read types separated by commas, in any case."""
+    names = [name.strip().upper() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in SymbolType.__members__:
+            raise InvalidRequestError(f"--types {name!r} is none: choose from {', '.join(SymbolType.__members__)}")
+    return tuple(SymbolType[name] for name in names)
+
+
+def parse_as_of(text: str) -> str:
+    """Check an ISO date; empty is the newest completed session."""
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise InvalidRequestError(f"--as-of {text!r} is no date: write it like 2025-09-30") from None
+
+
+def check_address(text: str, flag: str) -> str:
+    """Check that an address reads like host:port, unix:/path or dns:///name:port."""
+    _, colon, port = text.rpartition(":")
+    if text.startswith("unix:") or (colon and port.isdecimal() and int(port) <= 65535):
+        return text
+    raise InvalidRequestError(f"{flag} {text!r} is no address: write it like 127.0.0.1:50051 or unix:/path")

@@ -1,0 +1,63 @@
+"""The scan command, from a stack or an address to a report on stdout."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+
+from services.cli import exits
+from services.cli.answer import ScanReport
+from services.cli.client import scan_universe
+from services.cli.options import Format, ScanRequest
+from services.cli.progress import ProgressView, open_view
+from services.cli.readiness import wait_until_ready
+from services.cli.report import to_json
+from services.cli.stack import Stack
+from services.cli.table import print_report
+from services.market.errors import ServiceUnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class ScanCommand:
+    """A scan to be done and shown.
+
+    Args:
+        request: what the gateway is asked for.
+        form: how the report is written to stdout.
+        gateway: address of the gateway.
+        stack: the processes behind it if they are ours; they may still be starting.
+    """
+
+    request: ScanRequest
+    form: Format
+    gateway: str
+    stack: Stack | None
+
+
+def run(command: ScanCommand) -> int:
+    """Scan, write the report, and return the exit code.
+
+    Raises:
+        TechnicError: the scan failed.
+        KeyboardInterrupt: the user broke it off; the gateway was told.
+    """
+    with open_view(sys.stderr) as view:
+        report = asyncio.run(_scan(command, view))
+    if command.form == "json":
+        print(to_json(report, with_ledger=command.request.include_ledger))
+    else:
+        print_report(report, sys.stdout)
+    sys.stdout.flush()
+    return exits.PARTIAL if report.budget_spent else exits.OK
+
+
+async def _scan(command: ScanCommand, view: ProgressView) -> ScanReport:
+    if command.stack is None:
+        return await scan_universe(command.gateway, command.request, view)
+    view.starting(tuple(process.name for process in command.stack.processes))
+    await wait_until_ready(command.stack, view.ready)
+    try:
+        return await scan_universe(command.gateway, command.request, view)
+    except ServiceUnavailableError:
+        # A process of ours that has ended knows better why.
+        command.stack.check()
+        raise

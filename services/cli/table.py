@@ -1,0 +1,143 @@
+"""Draws the report of a scan for people: the ranked table, then what was done and what was left out."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from services.cli.answer import Row, ScanReport
+from services.market.vocabulary import Flag
+
+SIMULATED_LABEL: Final = "SIMULATED MARKET - not real prices"
+PLAIN_WIDTH: Final = 120
+"""Characters a line where there is no terminal."""
+
+_SIGNAL_STYLES: Final = {
+    "STRONG_LONG": "bold green",
+    "LONG": "green",
+    "SHORT": "red",
+    "STRONG_SHORT": "bold red",
+}
+_ROOMY: Final = 120
+_NONE: Final = "-"
+
+
+def print_report(report: ScanReport, stream: TextIO) -> None:
+    """Draw the report: in colour and as wide as it is on a terminal, else plain and `PLAIN_WIDTH` wide."""
+    if stream.isatty():
+        console = Console(file=stream)
+    else:
+        console = Console(file=stream, width=PLAIN_WIDTH, force_terminal=False, color_system=None)
+    console.print(draw(report, roomy=console.width >= _ROOMY))
+
+
+def draw(report: ScanReport, *, roomy: bool) -> RenderableType:
+    """Return what is to be printed; without room, some columns stay away."""
+    parts: list[RenderableType] = [_heading(report), _table(report, roomy=roomy), *_summary(report)]
+    if report.simulated:
+        parts.insert(0, Text(SIMULATED_LABEL, style="bold white on red"))
+    return Group(*parts)
+
+
+def _heading(report: ScanReport) -> Text:
+    profile = "" if report.profile in {"", "none"} else f", profile {report.profile}"
+    return Text(f"as of {report.as_of}, provider {report.provider}{profile}", style="bold")
+
+
+def _table(report: ScanReport, *, roomy: bool) -> RenderableType:
+    if not report.rows:
+        return Text("no rows: nothing could be ranked; the omissions below say why", style="yellow")
+    label = SIMULATED_LABEL if report.simulated else None
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=label, caption_justify="left")
+    for column in _COLUMNS:
+        if roomy or column.essential:
+            table.add_column(
+                column.heading,
+                justify="right" if column.number else "left",
+                max_width=column.most,
+                min_width=column.least,
+                no_wrap=column.most is not None,
+            )
+    for row in report.rows:
+        table.add_row(*(column.cell(row) for column in _COLUMNS if roomy or column.essential))
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column: what it shows of a row, whether that is a number, and whether a narrow terminal shows it."""
+
+    heading: str
+    cell: Callable[[Row], Text]
+    number: bool = False
+    essential: bool = True
+    least: int | None = None
+    most: int | None = None
+
+
+_COLUMNS: Final = (
+    _Column("#", lambda row: Text(str(row.rank)), number=True),
+    _Column("symbol", lambda row: _said(row.symbol)),
+    _Column("name", lambda row: _said(row.name), essential=False, most=14),
+    _Column("score", lambda row: Text(_number(row.score, ".1f")), number=True),
+    _Column("rating", lambda row: Text(_number(row.tech_rating, "+.0f")), number=True, essential=False),
+    _Column("signal", lambda row: Text(row.signal or _NONE, _SIGNAL_STYLES.get(row.signal or "", "")), least=12),
+    _Column("alpha 5", lambda row: Text(_number(row.alpha_5, "+.2%")), number=True, essential=False),
+    _Column("alpha 10", lambda row: Text(_number(row.alpha_10, "+.2%")), number=True),
+    _Column("close", lambda row: Text(_number(row.close, ",.2f" if row.close >= 1 else ".4f")), number=True),
+    _Column("sector", lambda row: _said(row.sector), essential=False, most=10),
+    _Column("flags", lambda row: Text(" ".join(row.flags)), least=max(len(name) for name in Flag.__members__)),
+)
+
+
+def _summary(report: ScanReport) -> Iterator[Text]:
+    counts = _listed({reason: f"{count:,}" for reason, count in report.omission_counts.items()})
+    yield Text(
+        f"{report.requested_count:,} requested = {report.scored_count:,} scored + {report.omitted_count:,} omitted"
+        + (f" ({counts})" if counts else "")
+    )
+    if report.budget_spent:
+        yield Text("the budget was spent: this result is partial", style="bold yellow")
+    yield Text(_regime(report))
+    yield Text(
+        f"sessions {report.sessions_ready:,}/{report.sessions_wanted:,}, "
+        f"provider calls {report.provider_request_count:,}, "
+        f"cache {report.cache_hit_count:,} hits {report.cache_miss_count:,} misses"
+    )
+    yield Text(f"seconds: {_listed({stage: f'{seconds:.3f}' for stage, seconds in report.timings.items()})}")
+    yield Text(f"versions: {_listed({part: _short(version) for part, version in report.versions.items()})}")
+    for notice in report.notices:
+        yield Text.assemble("note: ", _said(notice), style="yellow")
+    for reason in sorted({omission.reason for omission in report.omissions}):
+        symbols = " ".join(omission.symbol for omission in report.omissions if omission.reason == reason)
+        yield Text.assemble(f"omitted, {reason}: ", _said(symbols))
+    yield Text(f"scan {report.scan_id}, result {report.result_hash}", style="dim")
+
+
+def _regime(report: ScanReport) -> str:
+    regime = report.regime
+    missing = f", missing {' '.join(regime.missing_symbols)}" if regime.missing_symbols else ""
+    return f"market: trend {regime.trend or 'unknown'}, volatility {regime.volatility or 'unknown'}{missing}"
+
+
+def _listed(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _short(version: str) -> str:
+    """Shorten a hash to what tells it apart; leave a version as it is."""
+    return version if len(version) <= 16 else version[:12]
+
+
+def _number(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else _NONE
+
+
+def _said(text: str) -> Text:
+    """Take a text that others wrote as what it is: no markup, no control characters."""
+    return Text("".join(letter if letter.isprintable() else " " for letter in text) or _NONE)

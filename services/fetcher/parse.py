@@ -1,0 +1,197 @@
+"""Pure parsing of the provider's answers, but for grouped daily bars, which `services.fetcher.decode` scans."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Final, Generic, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import numpy as np
+from isal import isal_zlib
+
+from services.fetcher.decode import valid_bars
+from services.fetcher.source import Listing, SymbolBars
+from services.fetcher.symbols import is_symbol
+from services.market.adjust import Split
+from services.market.errors import MalformedAnswerError
+from services.market.sessions import to_day_number
+from services.market.universe import type_of
+
+PLAIN_LIMIT: Final = 64 * 2**20
+"""Bytes of an answer, unpacked, at most: some 40 times the largest one in use."""
+
+_DAY_MS: Final = 86_400_000
+_GZIP_WINDOW: Final = 31  # zlib's way to say: a gzip header, the largest window
+_TEXT_LIMIT: Final = 200
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+Row = TypeVar("Row")
+
+
+class RawBar(msgspec.Struct):
+    """One bar as the provider spells it; `t` is midnight in New York, milliseconds since 1970."""
+
+    o: float
+    h: float
+    l: float  # noqa: E741 - the provider's name
+    c: float
+    v: float
+    t: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class _RawListing(msgspec.Struct):
+    ticker: str
+    name: str | None = None
+    type: str | None = None
+    primary_exchange: str | None = None
+
+
+class _RawSplit(msgspec.Struct):
+    ticker: str
+    execution_date: str
+    split_from: float
+    split_to: float
+
+
+class _RawPage(msgspec.Struct, Generic[Row]):
+    # Absent means that there are none; null is a fault of the provider that asking again cures.
+    results: list[Row] = []
+    next_url: str | None = None
+
+
+class _RawError(msgspec.Struct):
+    error: str | None = None
+    message: str | None = None
+
+
+_BARS: Final = msgspec.json.Decoder(_RawPage[RawBar])
+_LISTINGS: Final = msgspec.json.Decoder(_RawPage[_RawListing])
+_SPLITS: Final = msgspec.json.Decoder(_RawPage[_RawSplit])
+_ERROR: Final = msgspec.json.Decoder(_RawError)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page of an answer.
+
+    Attributes:
+        rows: what was asked for.
+        following: path and query of the next page; empty for the last one.
+        refused_count: rows that were sent but say nothing that can be used.
+    """
+
+    rows: tuple[Row, ...]
+    following: str
+    refused_count: int = 0
+
+
+def unpack(body: bytes, encoding: str) -> bytes:
+    """Return the plain bytes of an answer with the Content-Encoding `encoding`.
+
+    Raises:
+        MalformedAnswerError: cut short, not gzip, larger than `PLAIN_LIMIT`, or in an encoding that was not asked for.
+    """
+    if encoding in {"", "identity"}:
+        return body
+    if encoding != "gzip":
+        raise MalformedAnswerError(f"The provider answered in the encoding {encoding[:20]!r}, not in gzip")
+    stream = isal_zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        plain: bytes = stream.decompress(body, PLAIN_LIMIT + 1)
+    except isal_zlib.error:  # type: ignore[misc]  # its stubs take the class for an instance
+        raise MalformedAnswerError("The provider's answer is not gzip as it says") from None
+    if len(plain) > PLAIN_LIMIT:
+        raise MalformedAnswerError(f"The provider's answer is larger than {PLAIN_LIMIT} bytes")
+    if not stream.eof:
+        raise MalformedAnswerError("The provider's answer was cut short")
+    return plain
+
+
+def parse_listings(body: bytes) -> Page[Listing]:
+    """Parse one page of /v3/reference/tickers, which knows neither sector nor market cap."""
+    page = _decode(_LISTINGS, body, "reference list")
+    rows = tuple(
+        Listing(
+            symbol=raw.ticker,
+            name=raw.name or "",
+            type=type_of(raw.type or "", raw.ticker),
+            exchange=raw.primary_exchange or "",
+            sector="",
+            market_cap=float("nan"),
+        )
+        for raw in page.results
+        if is_symbol(raw.ticker)
+    )
+    return Page(rows, following(page.next_url), len(page.results) - len(rows))
+
+
+def parse_splits(body: bytes) -> Page[Split]:
+    """Parse one page of /stocks/v1/splits; rows without a date or a ratio are refused."""
+    page = _decode(_SPLITS, body, "list of splits")
+    rows = tuple(split for split in map(_split, page.results) if split is not None)
+    return Page(rows, following(page.next_url), len(page.results) - len(rows))
+
+
+def parse_bars(body: bytes) -> Page[RawBar]:
+    """Parse one page of /v2/aggs/ticker."""
+    page = _decode(_BARS, body, "list of bars")
+    return Page(tuple(page.results), following(page.next_url))
+
+
+def symbol_bars(symbol: str, rows: Sequence[RawBar], first: date, last: date) -> SymbolBars:
+    """Turn one symbol's rows into arrays, ascending; of two bars of a day the last one sent counts.
+
+    What is no bar, lies outside first..last or comes twice is refused and counted.
+    """
+    values = np.array([(row.o, row.h, row.l, row.c, row.v) for row in rows], np.float64).reshape(-1, 5).T
+    # Midnight in New York is 04:00 or 05:00 UTC of the same date.
+    days = np.array([row.t // _DAY_MS for row in rows], np.int64)
+    usable = valid_bars(values) & (days >= to_day_number(first)) & (days <= to_day_number(last))
+    latest_first = np.flatnonzero(usable)[::-1]
+    session_days, places = np.unique(days[latest_first], return_index=True)
+    bars = np.ascontiguousarray(values[:, latest_first[places]])
+    return SymbolBars(symbol, session_days.astype(np.int32), bars, len(rows) - len(places))
+
+
+def following(next_url: str | None) -> str:
+    """Return path and query of a `next_url`, without any key; its host counts for nothing.
+
+    Raises:
+        MalformedAnswerError: not a URL with a path.
+    """
+    if not next_url:
+        return ""
+    try:
+        parts = urlsplit(next_url)
+    except ValueError:
+        raise MalformedAnswerError("The provider's next_url is no URL") from None
+    if not parts.path.startswith("/"):
+        raise MalformedAnswerError("The provider's next_url has no path")
+    query = "&".join(pair for pair in parts.query.split("&") if not pair.lower().startswith("apikey="))
+    return f"{parts.path}?{query}"
+
+
+def error_text(body: bytes) -> str:
+    """Return what the provider says about an error, on one line of at most 200 characters; empty if nothing."""
+    try:
+        raw = _ERROR.decode(body)
+    except _UNREADABLE:
+        return ""
+    text = raw.error or raw.message or ""
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:_TEXT_LIMIT]
+
+
+def _split(raw: _RawSplit) -> Split | None:
+    try:
+        day = date.fromisoformat(raw.execution_date)
+        return Split(raw.ticker, to_day_number(day), raw.split_from, raw.split_to)
+    except ValueError:
+        return None
+
+
+def _decode(decoder: msgspec.json.Decoder[_RawPage[Row]], body: bytes, what: str) -> _RawPage[Row]:
+    try:
+        return decoder.decode(body)
+    except _UNREADABLE:
+        raise MalformedAnswerError(f"The provider's answer is not a {what}") from None

@@ -1,0 +1,250 @@
+"""A compiled scanner for the JSON of a grouped-daily answer: an object whose `results` is a list of flat rows.
+
+It is exact or silent. What it takes, it reads to the same bits as a JSON parser; whatever it does not know (escapes,
+bytes beyond ASCII, nested or null values, numbers of more than 53 bits, wrong syntax) makes it give the body back.
+A position of `LOST` says so: it lies past the end of any body, where there is no byte to read, so that every later step
+fails too and only the last one has to be checked.
+"""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from services.fetcher.symbols import FREE, HASH_HIGH, HASH_LOW, HASH_SHIFT, MAX_LENGTH
+
+kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+Bytes = NDArray[np.uint8]
+Table = tuple[NDArray[np.uint64], NDArray[np.int32]]
+Rows = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]
+
+OPEN, HIGH, LOW, CLOSE, VOLUME, TIME, VALUES = range(7)
+"""Rows of `values`: fields as in `panel.FIELDS`, then the time in ms; `VALUES` is their number."""
+NO_SYMBOL: Final = -1
+"""Column of a row whose ticker is absent or can be no symbol."""
+NEW_SYMBOL: Final = -2
+"""Column of a row whose ticker is not in the table."""
+
+LOST: Final = 1 << 60
+_TICKER, _OTHER = VALUES, VALUES + 1
+_EXACT_INTEGER, _EXACT_POWER = 2**53, 22
+_POWERS: Final = np.array([float(f"1e{power}") for power in range(_EXACT_POWER + 1)])
+_TRUE, _FALSE, _NULL, _RESULTS = (np.frombuffer(word, np.uint8) for word in (b"true", b"false", b"null", b"results"))
+_KEYS: Final = np.full(256, _OTHER, np.int64)
+_KEYS[list(b"ohlcvtT")] = (OPEN, HIGH, LOW, CLOSE, VOLUME, TIME, _TICKER)
+
+
+@kernel
+def peek(body: Bytes, at: int) -> int:
+    """Return the byte at a position; past the end 0, which JSON nowhere allows."""
+    # Unsigned, so that no code is made for negative positions.
+    return body[np.uint64(at)] if at < body.size else 0
+
+
+@kernel
+def skip_space(body: Bytes, at: int) -> int:
+    """Return the position of the next byte that is no white space."""
+    byte = peek(body, at)
+    while byte <= ord(" ") and (byte == ord(" ") or byte == ord("\n") or byte == ord("\r") or byte == ord("\t")):
+        at += 1
+        byte = peek(body, at)
+    return at
+
+
+@kernel
+def after(body: Bytes, at: int, byte: int) -> int:
+    """Return the position after white space and one given byte."""
+    if peek(body, at) != byte:
+        at = skip_space(body, at)
+    return at + 1 if peek(body, at) == byte else LOST
+
+
+@kernel
+def end_of_text(body: Bytes, at: int) -> int:
+    """Return the position of the quote that ends a plain ASCII text."""
+    while peek(body, at) != ord('"'):
+        if peek(body, at) < 0x20 or peek(body, at) > 0x7F or peek(body, at) == ord("\\"):
+            return LOST
+        at += 1
+    return at
+
+
+@kernel
+def matches(body: Bytes, at: int, word: Bytes) -> bool:
+    """Tell whether a word stands at a position."""
+    for i in range(word.size):  # noqa: SIM110 - a generator cannot be compiled
+        if peek(body, at + i) != word[i]:
+            return False
+    return True
+
+
+@kernel
+def digits(body: Bytes, at: int, value: int) -> tuple[int, int]:
+    """Append decimal digits to an integer, which wraps around if there are too many."""
+    digit = peek(body, at) - ord("0")
+    while 0 <= digit <= 9:
+        value = value * 10 + digit
+        at += 1
+        digit = peek(body, at) - ord("0")
+    return at, value
+
+
+@kernel
+def number(body: Bytes, at: int) -> tuple[int, float]:
+    """Read a number; its value is NaN where one division or product of exact floats does not give it.
+
+    Integers up to 2^53 and powers of ten up to 10^22 are exact as float64, so one operation on them rounds once, as
+    the nearest float does: W. D. Clinger, "How to Read Floating Point Numbers Accurately", 1990. Minus zero is NaN too.
+    """
+    negative = peek(body, at) == ord("-")
+    start = at + 1 if negative else at
+    at, mantissa = digits(body, start, 0)
+    count, fraction, power = at - start, 0, 0
+    if count == 0 or (count > 1 and body[start] == ord("0")):
+        return LOST, np.nan
+    if peek(body, at) == ord("."):
+        point = at + 1
+        at, mantissa = digits(body, point, mantissa)
+        fraction = at - point
+        if fraction == 0:
+            return LOST, np.nan
+    if peek(body, at) == ord("e") or peek(body, at) == ord("E"):
+        at, power = exponent(body, at + 1)
+    power -= fraction
+    fits = count + fraction <= 18 and mantissa <= _EXACT_INTEGER and -_EXACT_POWER <= power <= _EXACT_POWER
+    if not fits or (negative and mantissa == 0):
+        return at, np.nan
+    value = mantissa / _POWERS[-power] if power < 0 else mantissa * _POWERS[power]
+    return at, -value if negative else value
+
+
+@kernel
+def exponent(body: Bytes, at: int) -> tuple[int, int]:
+    """Read the exponent of a number; one of more than 4 characters comes back as too large a value."""
+    negative = peek(body, at) == ord("-")
+    start = at + 1 if negative or peek(body, at) == ord("+") else at
+    at, value = digits(body, start, 0)
+    if at == start:
+        return LOST, 0
+    if at - start > 4:
+        return at, 10_000
+    return at, -value if negative else value
+
+
+@kernel
+def skip_scalar(body: Bytes, at: int) -> int:
+    """Return the position after a value that is neither an object nor a list."""
+    end: int = LOST
+    if peek(body, at) == ord('"'):
+        end = end_of_text(body, at + 1) + 1
+    elif matches(body, at, _TRUE) or matches(body, at, _NULL):
+        end = at + 4
+    elif matches(body, at, _FALSE):
+        end = at + 5
+    else:
+        end, _ = number(body, at)
+    return end
+
+
+@kernel
+def scan_row(body: Bytes, at: int, values: NDArray[np.float64], row: int) -> tuple[int, int, int]:
+    """Read one row after its brace; returns the position after it, and where its ticker starts and ends.
+
+    A key that comes twice counts as it does for a parser: the last one is taken.
+    """
+    values[:, row] = np.nan
+    start, end, byte = 0, 0, ord(",")
+    while byte == ord(","):
+        at = after(body, at, ord('"'))
+        key = _KEYS[peek(body, at)] if peek(body, at + 1) == ord('"') else _OTHER
+        colon = at + 2 if key != _OTHER else end_of_text(body, at) + 1
+        at = skip_space(body, after(body, colon, ord(":")))
+        if key < VALUES:
+            at, value = number(body, at)
+            if np.isnan(value):
+                return LOST, 0, 0
+            values[key, row] = value
+        elif key == _TICKER:
+            start = after(body, at, ord('"'))
+            end = end_of_text(body, start)
+            at = end + 1
+        else:
+            at = skip_scalar(body, at)
+        at = skip_space(body, at)
+        byte = peek(body, at)
+        at += 1
+    return at if byte == ord("}") else LOST, start, end
+
+
+@kernel
+def find(body: Bytes, start: int, end: int, table: Table) -> int:
+    """Return the column of the ticker between two positions, `NEW_SYMBOL` or `NO_SYMBOL`."""
+    words, columns = table
+    if start == end or end - start > MAX_LENGTH:
+        return NO_SYMBOL
+    low, high = np.uint64(0), np.uint64(0)
+    for i in range(end - start):
+        byte = np.uint64(body[start + i])
+        if byte <= 0x20 or byte == 0x7F:
+            return NO_SYMBOL
+        if i < 8:
+            low |= byte << np.uint64(8 * i)
+        else:
+            high |= byte << np.uint64(8 * i - 64)
+    mixed = low * np.uint64(HASH_LOW) ^ high * np.uint64(HASH_HIGH)
+    mixed ^= mixed >> np.uint64(HASH_SHIFT)
+    mask = columns.size - 1
+    slot = np.int64(mixed & np.uint64(mask))
+    while columns[slot] != FREE and (words[slot, 0] != low or words[slot, 1] != high):
+        slot = (slot + 1) & mask
+    column: int = columns[slot]
+    return NEW_SYMBOL if column == FREE else column
+
+
+@kernel
+def scan_rows(body: Bytes, at: int, table: Table, out: Rows) -> tuple[int, int]:
+    """Read the list of rows; returns the position after it and the number of rows."""
+    values, columns, tickers = out
+    rows, byte = 0, ord(",")
+    at = after(body, at, ord("["))
+    while byte == ord(","):
+        at = after(body, at, ord("{"))
+        if rows == columns.size:
+            return LOST, 0
+        at, start, end = scan_row(body, at, values, rows)
+        if at < LOST:
+            columns[rows] = find(body, start, end, table)
+            tickers[0, rows], tickers[1, rows] = start, end
+        rows += 1
+        at = skip_space(body, at)
+        byte = peek(body, at)
+        at += 1
+    return at if byte == ord("]") else LOST, rows
+
+
+@kernel
+def scan(body: Bytes, table: Table, out: Rows) -> int:
+    """Read an answer into arrays; returns its number of rows, or -1 if the body is given back.
+
+    Args:
+        body: (byte,) uint8, read-only.
+        table: words and columns of a `SymbolTable`.
+        out: arrays to write to, with room for the rows: values, (value, row) float64 in the order of `OPEN` to `TIME`,
+            NaN = absent; columns, (row,) int32, or `NEW_SYMBOL`, `NO_SYMBOL`; tickers, (2, row) int64, where the ticker
+            of a row starts and ends.
+    """
+    at, rows, byte = after(body, 0, ord("{")), -1, ord(",")
+    while byte == ord(","):
+        start = after(body, at, ord('"'))
+        end = end_of_text(body, start)
+        at = skip_space(body, after(body, end + 1, ord(":")))
+        if end - start == _RESULTS.size and matches(body, start, _RESULTS):
+            at, rows = scan_rows(body, LOST if rows >= 0 else at, table, out)
+        else:
+            at = skip_scalar(body, at)
+        at = skip_space(body, at)
+        byte = peek(body, at)
+        at += 1
+    return rows if byte == ord("}") and skip_space(body, at) == body.size else -1

@@ -1,0 +1,146 @@
+"""A gateway that answers as the first requested symbol tells it to, and remembers what it was asked."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+
+from services.market import errors
+from technic.v1 import gateway_service_pb2 as pb
+from technic.v1 import gateway_service_pb2_grpc, vocabulary_pb2
+
+NAN = float("nan")
+SERVICE = "technic.v1.GatewayService"
+EVIL_NAME = "[red]Evil\x1b[31m & Sons"
+ERRORS = {
+    kind.reason: kind("it is so", retry_after_s=2.0 if kind is errors.OverloadedError else None)
+    for kind in (
+        errors.InvalidRequestError,
+        errors.LocalDataError,
+        errors.BudgetSpentError,
+        errors.ProviderPlanError,
+        errors.ProviderRateLimitedError,
+        errors.ProviderUnavailableError,
+        errors.MalformedAnswerError,
+        errors.ProviderAuthError,
+        errors.ServiceUnavailableError,
+        errors.OverloadedError,
+        errors.ConfigMismatchError,
+    )
+}
+
+
+class ScriptedGateway(gateway_service_pb2_grpc.GatewayServiceServicer):
+    """Scripts: FINE, PARTIAL, EMPTY, REAL (not simulated), HANG, CUT, CRASH, and the reasons of ERRORS."""
+
+    def __init__(self) -> None:
+        self.requests: list[pb.ScanUniverseRequest] = []
+        self.cancelled = asyncio.Event()
+
+    async def ScanUniverse(  # noqa: N802  # the method's name in the proto
+        self, request: pb.ScanUniverseRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> None:
+        """Play the script."""
+        self.requests.append(request)
+        script = request.symbols[0] if request.symbols else "FINE"
+        if script in ERRORS:
+            raise ERRORS[script]
+        if script == "CRASH":
+            raise RuntimeError("hunter2")
+        try:
+            for event in opening():
+                await context.write(event)
+            await asyncio.sleep(60 if script == "HANG" else 0)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        if script != "CUT":
+            for event in ending(script, ledger=request.include_ledger):
+                await context.write(event)
+
+
+def opening() -> Iterator[pb.ScanUniverseResponse]:
+    """Yield what comes before rows."""
+    accepted = pb.ScanAccepted(
+        scan_id="00112233aabbccdd", as_of="2025-09-30", provider="simulated", simulated=True, requested_count=5
+    )
+    yield pb.ScanUniverseResponse(accepted=accepted)
+    for stage, done, total in ((1, 0, 300), (1, 120, 300), (2, 3, 5), (3, 5, 5)):
+        progress = pb.ScanProgress(
+            stage=pb.ScanProgress.Stage.ValueType(stage),
+            done_count=done,
+            total_count=total,
+            rate=60.0,
+            eta_seconds=3.0 if done else None,
+            elapsed_seconds=2.0,
+            budget_left_seconds=88.0,
+            provider_request_count=done,
+            scored_count=done,
+        )
+        yield pb.ScanUniverseResponse(progress=progress)
+
+
+def ending(script: str, *, ledger: bool) -> Iterator[pb.ScanUniverseResponse]:
+    """Yield rows and the result."""
+    provisional = rows()
+    provisional.final = False
+    yield pb.ScanUniverseResponse(rows=provisional)
+    if script != "EMPTY":
+        yield pb.ScanUniverseResponse(rows=rows())
+    yield pb.ScanUniverseResponse(result=result(script, ledger=ledger))
+
+
+def rows() -> pb.RowBatch:
+    """Return three rows, the last of which knows little."""
+    return pb.RowBatch(
+        final=True,
+        first_rank=1,
+        symbols=["AAA", "BRK.B", "ZZZ"],
+        names=["Alpha Corporation of a Very Long Name Indeed", EVIL_NAME, ""],
+        types=[vocabulary_pb2.SYMBOL_TYPE_COMMON, vocabulary_pb2.SYMBOL_TYPE_ADR, vocabulary_pb2.SYMBOL_TYPE_UNKNOWN],
+        sectors=["Technology", "Finance", ""],
+        scores=[97.25, 50.0, 1.5],
+        tech_ratings=[23.0, -3.0, NAN],
+        signals=[vocabulary_pb2.SIGNAL_STRONG_LONG, vocabulary_pb2.SIGNAL_AVOID, vocabulary_pb2.SIGNAL_UNSPECIFIED],
+        alpha_5=[0.0123, -0.001, NAN],
+        alpha_10=[0.02, 0.0, NAN],
+        closes=[1234.5, 0.1234, 10.0],
+        market_caps=[1e12, NAN, NAN],
+        flags=[0, 0b10000, (1 << 0) | (1 << 10)],
+        factors=[pb.FactorColumn(name="trend", values=[3.0, 0.0, NAN])],
+    )
+
+
+def result(script: str, *, ledger: bool) -> pb.ScanResult:
+    """Return the result that closes a scan of five symbols."""
+    reasons = (vocabulary_pb2.OMISSION_REASON_NO_DATA, vocabulary_pb2.OMISSION_REASON_FILTERED_PRICE)
+    omissions = [
+        vocabulary_pb2.Omission(symbol="NONE", reason=reasons[0]),
+        vocabulary_pb2.Omission(symbol="CHEAP", reason=reasons[1], value=0.5),
+    ]
+    return pb.ScanResult(
+        scan_id="00112233aabbccdd",
+        as_of="2025-09-30",
+        provider="massive" if script == "REAL" else "simulated",
+        simulated=script != "REAL",
+        profile="none",
+        budget_spent=script == "PARTIAL",
+        requested_count=5,
+        scored_count=3,
+        omitted_count=2,
+        omission_counts=[pb.OmissionCount(reason=reason, count=1) for reason in reasons],
+        omissions=omissions if ledger else [],
+        regime=vocabulary_pb2.Regime(
+            trend=vocabulary_pb2.Regime.TREND_UP, macro={"spy_vol": NAN, "qqq_spy": 0.1}, missing_symbols=["VIXY"]
+        ),
+        result_hash="ab" * 32,
+        timings=[pb.StageTiming(stage="fetch", seconds=1.25), pb.StageTiming(stage="total", seconds=2.0)],
+        provider_request_count=302,
+        cache_hit_count=1,
+        cache_miss_count=299,
+        sessions_ready=300,
+        sessions_wanted=300,
+        versions={"technic": "0.1.0", "config": "cd" * 32},
+        notices=["models did not answer"],
+    )

@@ -1,0 +1,83 @@
+"""Which processes make a stack."""
+
+from pathlib import Path
+
+import pytest
+
+from services.cli.launch import STANDARD_ADDRESSES, ServiceCommand, plan_stack, private_addresses
+from services.cli.source import Source
+
+SIMULATED = Source("simulated", "advanced", latency_ms=5, key="s3cret")
+
+
+def by_name(commands: tuple[ServiceCommand, ...]) -> dict[str, ServiceCommand]:
+    return {command.name: command for command in commands}
+
+
+def test_a_simulated_market_takes_five_processes() -> None:
+    planned = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {}))
+    assert set(planned) == {"simulator", "fetcher", "scorer", "inference", "gateway"}
+
+
+@pytest.mark.parametrize("source", [Source("massive", "basic", key="k"), Source("files", bars=Path("/bars"))])
+def test_another_market_takes_four(source: Source) -> None:
+    planned = by_name(plan_stack(source, STANDARD_ADDRESSES, {}))
+    assert set(planned) == {"fetcher", "scorer", "inference", "gateway"}
+
+
+def test_services_find_each_other() -> None:
+    planned = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {}))
+    assert planned["scorer"].environment["SCORER_FETCHER_ADDRESS"] == planned["fetcher"].address
+    gateway = planned["gateway"].environment
+    for service in ("fetcher", "scorer", "inference"):
+        assert (
+            gateway[f"GATEWAY_{service.upper()}_ADDRESS"] == planned[service].environment[f"{service.upper()}_ADDRESS"]
+        )
+    assert planned["fetcher"].environment["FETCHER_BASE_URL"] == f"http://{planned['simulator'].address}"
+
+
+def test_a_key_goes_to_those_who_need_it_and_never_into_a_command_line() -> None:
+    inherited = {"MASSIVE_API_KEY": "theirs", "POLYGON_API_KEY": "theirs", "SIMULATOR_KEY": "theirs"}
+    planned = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, inherited))
+    assert planned["fetcher"].environment["MASSIVE_API_KEY"] == "s3cret"
+    assert planned["simulator"].environment["SIMULATOR_KEY"] == "s3cret"
+    for command in planned.values():
+        assert "theirs" not in command.environment.values()
+        assert not any("s3cret" in word for word in command.argv)
+        assert "s3cret" not in repr(command)
+    for name in ("scorer", "inference", "gateway"):
+        assert "s3cret" not in planned[name].environment.values()
+
+
+def test_files_are_named_to_the_fetcher_alone() -> None:
+    source = Source("files", bars=Path("/data/bars.parquet"), universe=Path("/data/universe.parquet"))
+    planned = by_name(plan_stack(source, STANDARD_ADDRESSES, {}))
+    fetcher = planned["fetcher"].environment
+    assert fetcher["FETCHER_PROVIDER"] == "files"
+    assert fetcher["FETCHER_BARS_PATH"] == "/data/bars.parquet"
+    assert fetcher["FETCHER_UNIVERSE_PATH"] == "/data/universe.parquet"
+    assert "MASSIVE_API_KEY" not in fetcher
+    assert "FETCHER_PLAN" not in fetcher
+
+
+def test_the_environment_is_handed_on_and_processes_leave_with_us() -> None:
+    for command in plan_stack(
+        SIMULATED, STANDARD_ADDRESSES, {"FETCHER_CONCURRENCY": "5", "MALLOC_TRIM_THRESHOLD_": "1"}
+    ):
+        assert command.environment["FETCHER_CONCURRENCY"] == "5"
+        assert command.environment["MALLOC_TRIM_THRESHOLD_"] == "1"
+        assert command.environment["MALLOC_MMAP_THRESHOLD_"] == "268435456"
+        assert command.environment["TECHNIC_EXIT_WITH_STDIN"] == "1"
+
+
+def test_the_simulator_is_told_its_port_plan_latency_and_cache() -> None:
+    argv = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {}, home=Path("/home")))["simulator"].argv
+    assert argv[-8:] == ("--port", "8100", "--plan", "advanced", "--latency-ms", "5", "--cache", "/home/cache")
+
+
+def test_private_addresses_lie_in_the_folder_and_are_all_different(tmp_path: Path) -> None:
+    addresses = private_addresses(tmp_path)
+    sockets = {addresses.gateway, addresses.fetcher, addresses.scorer, addresses.inference}
+    assert len(sockets) == 4
+    assert all(address.startswith(f"unix:{tmp_path}/") for address in sockets)
+    assert addresses.simulator.startswith("127.0.0.1:")

@@ -1,0 +1,148 @@
+"""`technic scan` as a process, against a gateway that runs already."""
+
+import asyncio
+import json
+import signal
+
+import pytest
+
+from services.cli.table import SIMULATED_LABEL
+from tests.cli.conftest import PATIENCE_S, Gateway, Technic, ended, line_with
+
+
+def only_line(text: str) -> str:
+    """Return the one line that a failed command may print."""
+    (line,) = text.splitlines()
+    assert line.startswith("technic: ")
+    return line
+
+
+async def test_a_table_goes_to_stdout_and_progress_to_stderr(gateway: Gateway, technic: Technic) -> None:
+    ended = await technic.run("scan", "--gateway", gateway.address, "--symbols", "FINE")
+    assert ended.code == 0
+    assert SIMULATED_LABEL in ended.out.splitlines()[0]
+    assert "BRK.B" in ended.out
+    assert "fetch 120/300 sessions" not in ended.out
+    assert "SIMULATED MARKET, as of 2025-09-30" in ended.err
+    assert "rank 5/5 symbols" in ended.err
+    assert not any(control in ended.out + ended.err for control in "\x1b\r\b")
+
+
+async def test_json_is_one_document_on_stdout(gateway: Gateway, technic: Technic) -> None:
+    ended = await technic.run("scan", "--gateway", gateway.address, "--format", "json", "--ledger")
+    document = json.loads(ended.out)
+    assert ended.code == 0
+    assert [row["symbol"] for row in document["rows"]] == ["AAA", "BRK.B", "ZZZ"]
+    assert len(document["omissions"]["list"]) == document["omitted_count"]
+
+
+async def test_flags_reach_the_gateway(gateway: Gateway, technic: Technic) -> None:
+    flags = ("--symbols", "FINE,B", "--types", "etf,ADR", "--as-of", "2025-09-30", "--budget", "2m", "--top", "0")
+    await technic.run("scan", "--gateway", gateway.address, *flags, "--profile", "balanced", "--ledger")
+    (request,) = gateway.script.requests
+    assert list(request.symbols) == ["FINE", "B"]
+    assert len(request.types) == 2
+    assert (request.as_of, request.budget.seconds, request.top_count) == ("2025-09-30", 120, 0)
+    assert (request.profile, request.include_ledger) == ("balanced", True)
+
+
+async def test_a_spent_budget_prints_what_is_there_and_exits_3(gateway: Gateway, technic: Technic) -> None:
+    ended = await technic.run("scan", "--gateway", gateway.address, "--symbols", "PARTIAL")
+    assert ended.code == 3
+    assert "AAA" in ended.out
+    assert "partial" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [("INVALID_REQUEST", 2), ("PROVIDER_UNAVAILABLE", 4), ("PROVIDER_AUTH", 5), ("OVERLOADED", 69), ("CRASH", 70)],
+)
+async def test_an_error_is_one_line_and_its_code(gateway: Gateway, technic: Technic, script: str, code: int) -> None:
+    ended = await technic.run("scan", "--gateway", gateway.address, "--symbols", script)
+    assert (ended.code, ended.out) == (code, "")
+    assert "hunter2" not in only_line(ended.err)
+
+
+async def test_a_hint_when_to_come_back_is_passed_on(gateway: Gateway, technic: Technic) -> None:
+    ended = await technic.run("scan", "--gateway", gateway.address, "--symbols", "OVERLOADED")
+    assert "try again in 2 s" in only_line(ended.err)
+
+
+async def test_a_gateway_that_is_not_there_exits_69(technic: Technic) -> None:
+    ended = await technic.run("scan", "--gateway", f"unix:{technic.home}/nowhere")
+    assert ended.code == 69
+    assert "nowhere" in only_line(ended.err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("scan", "--budget", "soon"),
+        ("scan", "--types", "STOCK"),
+        ("scan", "--plan", "gold"),
+        ("scan", "--gateway", "here"),
+        ("scan", "--gateway", "127.0.0.1:1", "--provider", "massive"),
+        ("scan", "--bars", "/no/such/file"),
+        ("scan", "--top", "-1"),
+        ("scan", "--unheard-of"),
+        ("sing",),
+    ],
+)
+async def test_wrong_values_exit_2_with_one_line(technic: Technic, arguments: tuple[str, ...]) -> None:
+    ended = await technic.run(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    only_line(ended.err)
+
+
+async def test_massive_without_a_key_exits_5(technic: Technic) -> None:
+    ended = await technic.run("scan", "--provider", "massive")
+    assert ended.code == 5
+    assert "MASSIVE_API_KEY" in only_line(ended.err)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_cancels_the_scan_at_the_gateway_and_exits_130(
+    gateway: Gateway, technic: Technic, number: signal.Signals
+) -> None:
+    async with technic.started("services.cli", "scan", "--gateway", gateway.address, "--symbols", "HANG") as process:
+        await line_with(process.stderr, "fetch")
+        process.send_signal(number)
+        outcome = await ended(process)
+    assert outcome.code == 130
+    assert outcome.out == ""
+    assert only_line(outcome.err.splitlines()[-1]) == "technic: cancelled"
+    async with asyncio.timeout(PATIENCE_S):
+        await gateway.script.cancelled.wait()
+
+
+async def test_a_reader_that_leaves_early_is_no_reason_for_a_traceback(gateway: Gateway, technic: Technic) -> None:
+    command = ("scan", "--gateway", gateway.address, "--symbols", "FINE")
+    async with technic.started("services.cli", *command) as process:
+        # The other end of the pipe goes away before anything is written to it.
+        assert process.stdout is not None
+        process.stdout._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  # asyncio offers no other way
+        outcome = await ended(process)
+    assert "Traceback" not in outcome.err
+    assert "Error" not in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("scan", "--help"), ("up", "--help"), ("health", "--help")])
+async def test_help_is_complete(technic: Technic, arguments: tuple[str, ...]) -> None:
+    ended = await technic.run(*arguments)
+    assert ended.code == 0
+    assert "Usage: technic" in ended.out
+
+
+async def test_no_command_prints_the_help_and_exits_2(technic: Technic) -> None:
+    ended = await technic.run()
+    assert ended.code == 2
+    assert "Usage: technic" in ended.out + ended.err
+
+
+async def test_the_version_is_told_without_loading_libraries(technic: Technic) -> None:
+    ended = await technic.run("--version", PYTHONPROFILEIMPORTTIME="1")
+    assert ended.code == 0
+    assert ended.out.startswith("technic ")
+    loaded = {line.rpartition("|")[2].strip() for line in ended.err.splitlines()}
+    assert "services.cli" in loaded
+    assert not loaded & {"typer", "rich", "grpc", "asyncio", "numpy", "pydantic"}

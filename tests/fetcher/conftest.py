@@ -1,0 +1,123 @@
+"""Sources over HTTP, and a provider that answers as a test tells it to."""
+
+import gzip
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+
+from services.fetcher.decode import decode_grouped
+from services.fetcher.limits import PLANS, Plan
+from services.fetcher.provider import MassiveSource
+from services.fetcher.retry import RetryPolicy
+from services.fetcher.symbols import SymbolIndex
+from services.fetcher.transport import Endpoint, Timeouts
+from services.market.sessions import NEW_YORK
+
+SESSION = date(2025, 9, 30)
+EVENING = datetime(2025, 9, 30, 20, tzinfo=NEW_YORK)
+CANARY = "canary-KEY-5a1f"
+FAST = RetryPolicy(attempts=4, base_s=0.001, cap_s=0.002)
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def grouped_body() -> bytes:
+    close = int(datetime(2025, 9, 30, 16, tzinfo=NEW_YORK).timestamp() * 1000)
+    rows = [
+        {"T": symbol, "o": 10.0, "h": 11.0, "l": 9.0, "c": 10.5, "v": 1000.5, "t": close} for symbol in ("AAPL", "MSFT")
+    ]
+    return json.dumps({"status": "OK", "resultsCount": 2, "results": rows}).encode()
+
+
+def json_answer(payload: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(payload, status=status, headers=headers)
+
+    return answer
+
+
+def bytes_answer(body: bytes, *, headers: dict[str, str] | None = None) -> Answer:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, headers=headers, content_type="application/json")
+
+    return answer
+
+
+def packed_answer(body: bytes) -> Answer:
+    return bytes_answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
+
+
+@dataclass
+class Provider:
+    """A server that gives its `answers` one after the other, the last one for ever, and keeps what it was asked."""
+
+    url: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    asked: list[web.Request] = field(default_factory=list)
+
+    def say(self, *answers: Answer) -> None:
+        """Forget the past and give these answers from now on."""
+        self.answers = list(answers)
+        self.asked.clear()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Give the next answer."""
+        self.asked.append(request)
+        return await (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])(request)
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths and queries that were asked for."""
+        return [request.path_qs for request in self.asked]
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    told = Provider()
+    app = web.Application()
+    app.router.add_get("/{path:.*}", told.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    told.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield told
+    await runner.cleanup()
+
+
+OpenSource = Callable[..., MassiveSource]
+
+
+@pytest.fixture
+async def open_source() -> AsyncIterator[OpenSource]:
+    """Makes sources; closes them after the test."""
+    async with AsyncExitStack() as stack:
+
+        def opened(
+            url: str,
+            *,
+            plan: Plan = PLANS["advanced"],
+            key: str = CANARY,
+            concurrency: int = 20,
+            timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+            now: datetime = EVENING,
+        ) -> MassiveSource:
+            index = SymbolIndex()
+            source = MassiveSource(
+                Endpoint(url, SecretStr(key), concurrency, timeouts),
+                plan,
+                lambda: now,
+                lambda body, session: decode_grouped(body, session, index),
+                name="simulated",
+                retry_policy=FAST,
+            )
+            stack.push_async_callback(source.close)
+            return source
+
+        yield opened
