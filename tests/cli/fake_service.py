@@ -1,8 +1,8 @@
 """A stand-in for any service of a stack: `python -m tests.cli.fake_service NAME`, behaving as FAKE_<NAME> says.
 
 serve (default): is healthy, and a scripted gateway if that is its name. listen: only listens, and leaves with stdin.
-refuse: exits like one with wrong settings. fail, unreadable: exits like one that cannot start. stubborn: listens, never leaves.
-never: neither listens nor leaves before it is told to.
+refuse: exits like one with wrong settings. fail, unreadable: exits like one that cannot start.
+stubborn: listens, never leaves. never: neither listens nor leaves before it is told to.
 """
 
 import asyncio

@@ -66,9 +66,15 @@ def opening() -> Iterator[pb.ScanUniverseResponse]:
         scan_id="00112233aabbccdd", as_of="2025-09-30", provider="simulated", simulated=True, requested_count=5
     )
     yield pb.ScanUniverseResponse(accepted=accepted)
-    for stage, done, total in ((1, 0, 300), (1, 120, 300), (2, 3, 5), (3, 5, 5)):
+    stages = pb.ScanProgress
+    for stage, done, total in (
+        (stages.STAGE_FETCH, 0, 300),
+        (stages.STAGE_FETCH, 120, 300),
+        (stages.STAGE_SCORE, 3, 5),
+        (stages.STAGE_RANK, 5, 5),
+    ):
         progress = pb.ScanProgress(
-            stage=pb.ScanProgress.Stage.ValueType(stage),
+            stage=stage,
             done_count=done,
             total_count=total,
             rate=60.0,

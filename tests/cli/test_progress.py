@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from services.cli.answer import ScanStart, ScanStep
-from services.cli.progress import LiveView, PlainView, describe_pace, open_view
+from services.cli.progress import LiveView, PlainView, describe_pace, describe_stage, open_view
 
 STEP = ScanStep("fetch", "sessions", 120, 300, 60.0, 3.0, 2.0, 88.0, 121, 0)
 START = ScanStart("00112233aabbccdd", "2025-09-30", "simulated", simulated=True, requested_count=6000)
@@ -47,6 +47,12 @@ def test_a_line_tells_rate_eta_calls_and_budget() -> None:
     assert describe_pace(STEP) == "60/s, ETA 3.0 s, 121 provider calls, 88.0 s of budget left"
 
 
+def test_a_stage_without_counts_yet_shows_none() -> None:
+    begun = replace(STEP, total_count=0, rate=0.0, eta_s=None)
+    assert describe_stage(begun) == "fetch ..."
+    assert describe_pace(begun) == "121 provider calls, 88.0 s of budget left"
+
+
 def test_an_unknown_eta_is_left_out() -> None:
     assert "ETA" not in describe_pace(replace(STEP, eta_s=None))
 
@@ -69,8 +75,8 @@ def test_a_stream_that_is_no_terminal_gets_plain_lines() -> None:
     assert isinstance(open_view(io.StringIO()), PlainView)
 
 
-@pytest.mark.parametrize("total", [0, 300])
-def test_a_terminal_gets_a_bar_that_is_taken_away(total: int) -> None:
+@pytest.mark.parametrize(("total", "shown"), [(0, "fetch ..."), (300, "fetch 120/300 sessions")])
+def test_a_terminal_gets_a_bar_that_is_taken_away(total: int, shown: str) -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=160)
     with LiveView(console) as view:
@@ -79,5 +85,5 @@ def test_a_terminal_gets_a_bar_that_is_taken_away(total: int) -> None:
         view.started(START)
         view.stepped(replace(STEP, total_count=total))
     text = stream.getvalue()
-    assert f"fetch 120/{total} sessions" in text
+    assert shown in text
     assert text.endswith("\x1b[2K")

@@ -43,7 +43,7 @@ def drawn(report: ScanReport, *, width: int = 120, roomy: bool = True) -> str:
 def test_a_request_keeps_all_its_values_as_a_message() -> None:
     message = to_message(ScanRequest(("A",), (SymbolType.ETF,), "2025-09-30", 1.5, 0, "balanced", include_ledger=True))
     assert list(message.symbols) == ["A"]
-    assert list(message.types) == [SymbolType.ETF]
+    assert [int(kind) for kind in message.types] == [SymbolType.ETF.value]
     assert message.as_of == "2025-09-30"
     assert message.budget.ToNanoseconds() == 1_500_000_000
     assert message.HasField("top_count")

@@ -85,7 +85,7 @@ async def test_logs_stay_in_the_home_that_was_given(technic: Technic) -> None:
 def test_a_home_that_cannot_be_is_a_usage_error(technic: Technic) -> None:
     file = technic.home / "file"
     file.touch()
-    with pytest.raises(InvalidRequestError, match="cannot be made"), open_stack(private_addresses, tuple, file):
+    with pytest.raises(InvalidRequestError, match="cannot be made"), open_stack(private_addresses, lambda _: (), file):
         pass
 
 

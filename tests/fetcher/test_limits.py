@@ -188,7 +188,8 @@ async def test_the_number_of_waiters_is_bounded() -> None:
     limiter = RateLimiter(1, 1.0, Stuck(), waiters=1)
     await limiter.acquire(NEVER)
     waiter = asyncio.create_task(limiter.acquire(NEVER))
-    await waiting.wait()
+    async with asyncio.timeout(5):
+        await waiting.wait()
     with pytest.raises(OverloadedError):
         await limiter.acquire(NEVER)
     waiter.cancel()
@@ -211,7 +212,7 @@ async def test_a_cancelled_waiter_gives_its_place_to_the_next() -> None:
     await asyncio.sleep(0)
     first.cancel()
     turns.put_nowait(None)
-    await asyncio.wait({first, second})
+    await asyncio.wait({first, second}, timeout=5)
     assert first.cancelled()
     assert second.result().sent_at is None
     assert timer.now == pytest.approx(1_001)

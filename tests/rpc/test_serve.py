@@ -29,9 +29,11 @@ class RaisingServicer(fetcher_service_pb2_grpc.FetcherServiceServicer):
     error: Exception = errors.InvalidRequestError("set by the test")
 
     async def ListSymbols(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802  # grpc's names
+        """Raise."""
         raise self.error
 
     async def StreamBars(self, request: Any, context: Any) -> None:  # noqa: ARG002, N802  # grpc's names
+        """Write once, then raise."""
         await context.write(fetcher_service_pb2.StreamBarsResponse())
         raise self.error
 

@@ -1,8 +1,8 @@
 """The four services and the simulator in one process, speaking real gRPC over Unix sockets and real HTTP."""
 
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from services.inference import __main__ as inference
 from services.inference.settings import InferenceSettings
 from services.market.sessions import NEW_YORK
 from services.rpc.channel import open_channel
-from services.rpc.serve import RunningServer, start
+from services.rpc.serve import RunningServer, ServerSpec, start
 from services.scorer import __main__ as scorer
 from services.scorer.settings import ScorerSettings
 from services.simulator.api import Terms, create_app
@@ -117,12 +117,18 @@ async def running(
 ) -> AsyncIterator[Stack]:
     """Run the four services, but those in `without`, on Unix sockets in `folder`."""
     address = {name: f"unix:{folder}/{name}" for name in ("fetcher", "scorer", "inference", "gateway")}
-    links = {f"{name}_address": address[name] for name in ("fetcher", "scorer", "inference")}
-    compositions = {
+    compositions: dict[str, Callable[[], AbstractAsyncContextManager[ServerSpec]]] = {
         "fetcher": lambda: fetcher.compose(FetcherSettings(address=address["fetcher"], **fetcher_settings)),
         "scorer": lambda: scorer.compose(ScorerSettings(address=address["scorer"], fetcher_address=address["fetcher"])),
         "inference": lambda: inference.compose(InferenceSettings(address=address["inference"])),
-        "gateway": lambda: gateway.compose(GatewaySettings(address=address["gateway"], **links)),
+        "gateway": lambda: gateway.compose(
+            GatewaySettings(
+                address=address["gateway"],
+                fetcher_address=address["fetcher"],
+                scorer_address=address["scorer"],
+                inference_address=address["inference"],
+            )
+        ),
     }
     async with AsyncExitStack() as stack:
         channel = await stack.enter_async_context(open_channel(address["gateway"]))

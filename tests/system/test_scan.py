@@ -1,6 +1,7 @@
 """A scan through all four services, over the simulated market: what it answers, and that it answers it again."""
 
 import asyncio
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,15 @@ async def test_rows_are_ranked_and_complete(stack: Stack) -> None:
     assert [batch.first_rank for batch in scan.rows] == [1]
     for batch in scan.rows:
         assert batch.final
-        columns = (batch.names, batch.types, batch.sectors, batch.tech_ratings, batch.signals, batch.alpha_5)
-        columns += (batch.alpha_10, batch.closes, batch.market_caps, batch.flags)
+        columns: list[Sized] = [
+            batch.names,
+            batch.types,
+            batch.sectors,
+            batch.scores,
+            batch.tech_ratings,
+            batch.signals,
+        ]
+        columns += [batch.signals, batch.alpha_5, batch.alpha_10, batch.closes, batch.market_caps, batch.flags]
         assert {len(column) for column in columns} == {len(batch.symbols)}
         assert np.isfinite(batch.alpha_5).all()
         assert np.isfinite(batch.closes).all()
