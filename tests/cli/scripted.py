@@ -147,6 +147,6 @@ def result(script: str, *, ledger: bool) -> pb.ScanResult:
         cache_miss_count=299,
         sessions_ready=300,
         sessions_wanted=300,
-        versions={"technic": "0.1.0", "config": "cd" * 32},
+        versions={"technic": "0.1.0", "config": "cd" * 32, "model": f"alpha@1 {'ef' * 32}"},
         notices=["models did not answer"],
     )

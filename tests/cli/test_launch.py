@@ -72,7 +72,21 @@ def test_the_environment_is_handed_on_and_processes_leave_with_us() -> None:
 
 def test_the_simulator_is_told_its_port_plan_latency_and_cache() -> None:
     argv = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {}, home=Path("/home")))["simulator"].argv
-    assert argv[-8:] == ("--port", "8100", "--plan", "advanced", "--latency-ms", "5", "--cache", "/home/cache")
+    told = {flag: argv[argv.index(flag) + 1] for flag in ("--port", "--plan", "--latency-ms", "--cache")}
+    assert told == {"--port": "8100", "--plan": "advanced", "--latency-ms": "5", "--cache": "/home/cache"}
+
+
+def test_the_simulator_and_the_fetcher_see_one_clock() -> None:
+    planned = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {}))
+    argv = planned["simulator"].argv
+    assert planned["fetcher"].environment["FETCHER_CLOCK"] == argv[argv.index("--clock") + 1]
+
+
+def test_without_a_plan_the_simulator_is_called_without_a_limit() -> None:
+    free = by_name(plan_stack(Source("simulated", key="k"), STANDARD_ADDRESSES, {}))["fetcher"].environment
+    bound = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {}))["fetcher"].environment
+    assert float(free["FETCHER_CALLS_PER_SECOND"]) > 100
+    assert "FETCHER_CALLS_PER_SECOND" not in bound
 
 
 def test_private_addresses_lie_in_the_folder_and_are_all_different(tmp_path: Path) -> None:

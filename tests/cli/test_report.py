@@ -131,7 +131,7 @@ def test_the_summary_adds_up_and_tells_all(report: ScanReport) -> None:
     assert "trend UP, volatility unknown, missing VIXY" in text
     assert "sessions 300/300, provider calls 302, cache 1 hits 299 misses" in text
     assert "fetch 1.250, total 2.000" in text
-    assert "technic 0.1.0" in text
+    assert "config cdcdcdcdcdcd, model alpha@1 efefefefefef, technic 0.1.0" in text
     assert "note: models did not answer" in text
     assert "ab" * 32 in text
     assert "omitted, FILTERED_PRICE: CHEAP" in text

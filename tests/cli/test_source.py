@@ -18,7 +18,7 @@ def bars(tmp_path: Path) -> Path:
 
 
 def test_without_flags_the_market_is_simulated_even_with_a_key() -> None:
-    assert choose_source(SourceFlags(), KEY, "made-up") == Source("simulated", "advanced", key="made-up")
+    assert choose_source(SourceFlags(), KEY, "made-up") == Source("simulated", key="made-up")
 
 
 def test_bars_mean_files(bars: Path) -> None:

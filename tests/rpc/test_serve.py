@@ -95,6 +95,16 @@ async def test_text_of_an_unexpected_error_stays_inside(servicer: RaisingService
     assert "hunter2" not in repr(raised.value.trailing_metadata())
 
 
+async def test_a_group_of_errors_is_internal_and_not_unknown(
+    servicer: RaisingServicer, channel: grpc.aio.Channel
+) -> None:
+    servicer.error = ExceptionGroup("unhandled errors in a TaskGroup", [errors.ProviderAuthError("refused")])
+    stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await stub.ListSymbols(fetcher_service_pb2.ListSymbolsRequest(), timeout=5)
+    assert raised.value.code() == grpc.StatusCode.INTERNAL
+
+
 async def test_an_absent_server_is_a_service_unavailable_error(tmp_path: Path) -> None:
     async with open_channel(f"unix:{tmp_path}/nobody.sock") as channel:
         stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)

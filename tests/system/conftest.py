@@ -67,10 +67,14 @@ class Scan:
 class Stack:
     """Running services by name, and a stub of the gateway."""
 
-    folder: Path
+    servers: dict[str, RunningServer]
     stub: gateway_service_pb2_grpc.GatewayServiceStub
-    servers: dict[str, RunningServer] = field(default_factory=dict)
     provider_url: str = ""
+
+    @property
+    def address(self) -> str:
+        """Host and port of the gateway."""
+        return self.servers["gateway"].address
 
     async def scan(self, request: pb.ScanUniverseRequest | None = None, **fields: Any) -> Scan:
         """Run a scan to its end."""
@@ -115,15 +119,15 @@ async def simulated(market: Market, *, latency_s: float = 0.0, plan: str = "adva
 async def running(
     folder: Path, fetcher_settings: dict[str, Any], without: tuple[str, ...] = ()
 ) -> AsyncIterator[Stack]:
-    """Run the four services, but those in `without`, on Unix sockets in `folder`."""
-    address = {name: f"unix:{folder}/{name}" for name in ("fetcher", "scorer", "inference", "gateway")}
+    """Run the four services, but those in `without`: on Unix sockets in `folder`, the gateway on a free port."""
+    address = {name: f"unix:{folder}/{name}" for name in ("fetcher", "scorer", "inference")}
     compositions: dict[str, Callable[[], AbstractAsyncContextManager[ServerSpec]]] = {
         "fetcher": lambda: fetcher.compose(FetcherSettings(address=address["fetcher"], **fetcher_settings)),
         "scorer": lambda: scorer.compose(ScorerSettings(address=address["scorer"], fetcher_address=address["fetcher"])),
         "inference": lambda: inference.compose(InferenceSettings(address=address["inference"])),
         "gateway": lambda: gateway.compose(
             GatewaySettings(
-                address=address["gateway"],
+                address="127.0.0.1:0",
                 fetcher_address=address["fetcher"],
                 scorer_address=address["scorer"],
                 inference_address=address["inference"],
@@ -131,14 +135,13 @@ async def running(
         ),
     }
     async with AsyncExitStack() as stack:
-        channel = await stack.enter_async_context(open_channel(address["gateway"]))
-        made = Stack(folder, gateway_service_pb2_grpc.GatewayServiceStub(channel))
+        servers: dict[str, RunningServer] = {}
         for name, compose in compositions.items():
             if name not in without:
-                spec = await stack.enter_async_context(compose())
-                made.servers[name] = await start(spec)
-                stack.push_async_callback(made.servers[name].kill)
-        yield made
+                servers[name] = await start(await stack.enter_async_context(compose()))
+                stack.push_async_callback(servers[name].kill)
+        channel = await stack.enter_async_context(open_channel(servers["gateway"].address))
+        yield Stack(servers, gateway_service_pb2_grpc.GatewayServiceStub(channel))
 
 
 def simulated_settings(url: str, **changes: Any) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""The gateway's writing: one message at a time, whoever has something to say."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.gateway.outcome import Accepted
+from services.gateway.servicer import GatewayServicer
+from services.gateway.universe import Listing
+from services.market.errors import BudgetSpentError
+from services.market.scoring import ScoringConfig
+from technic.v1 import gateway_service_pb2 as pb
+
+LISTING = Listing("2025-09-30", "simulated", simulated=True, attributes={}, request_total=0, hit_count=0)
+
+
+class JealousContext:
+    """A context that, like grpc's, must not be written to twice at once."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str | None] = []
+        self._writing = False
+
+    async def write(self, message: pb.ScanUniverseResponse) -> None:
+        """Take a message, slowly."""
+        assert not self._writing
+        self._writing = True
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self._writing = False
+        self.kinds.append(message.WhichOneof("event"))
+
+
+class TalkativeScanner:
+    """Accepts a hundred times at once, and then fails."""
+
+    config = ScoringConfig.load()
+
+    async def scan(self, request: Any, tracker: Any, accept: Any) -> None:  # noqa: ARG002  # the scanner's signature
+        """Talk."""
+        await asyncio.gather(*(accept(Accepted(LISTING, 1)) for _ in range(100)))
+        raise BudgetSpentError("that was all")
+
+
+async def test_two_writes_never_meet() -> None:
+    context = JealousContext()
+    servicer = GatewayServicer(TalkativeScanner(), scan_limit=1, technic_version="0")  # type: ignore[arg-type]  # a fake
+    with pytest.raises(BudgetSpentError):
+        await servicer.ScanUniverse(pb.ScanUniverseRequest(), context)  # type: ignore[arg-type]  # a fake
+    assert context.kinds.count("accepted") == 100
+    assert "progress" in context.kinds
+
+
+async def test_a_scan_that_failed_makes_room_for_the_next() -> None:
+    servicer = GatewayServicer(TalkativeScanner(), scan_limit=1, technic_version="0")  # type: ignore[arg-type]  # a fake
+    for _ in range(3):
+        with pytest.raises(BudgetSpentError):
+            await servicer.ScanUniverse(pb.ScanUniverseRequest(), JealousContext())  # type: ignore[arg-type]  # a fake

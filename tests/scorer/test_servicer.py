@@ -1,0 +1,211 @@
+"""The scorer's RPC over a fetcher that answers as a test tells it to, both over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import numpy as np
+import pytest
+
+from services.market import errors
+from services.market.panel import Panel
+from services.market.sessions import from_day_number, sessions_ending, to_day_number
+from services.market.vocabulary import Flag, Reason
+from services.rpc.channel import open_channel
+from services.rpc.serve import ServerSpec, start
+from services.rpc.status import from_call
+from services.rpc.wire import block_from_panel, flags_from_bytes, matrix_from_bytes, omissions_from_messages
+from services.scorer import __main__ as scorer
+from services.scorer.regime import CONTEXT_SYMBOLS
+from services.scorer.settings import ScorerSettings
+from technic.v1 import fetcher_service_pb2 as fetcher_pb
+from technic.v1 import fetcher_service_pb2_grpc, scorer_service_pb2_grpc
+from technic.v1 import scorer_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+SESSIONS = 300
+DAYS = np.array([to_day_number(day) for day in sessions_ending(from_day_number(20361), SESSIONS)], np.int32)
+
+
+def panel(symbols: tuple[str, ...], seed: int = 3) -> Panel:
+    """Make bars that wander; a symbol's bars depend on its name only."""
+    columns = []
+    for symbol in symbols:
+        random = np.random.default_rng([seed, *symbol.encode()])
+        close = 50 * np.cumprod(1 + random.normal(0, 0.02, SESSIONS))
+        columns.append(np.stack([close * 0.99, close * 1.02, close * 0.98, close, random.uniform(1e5, 1e6, SESSIONS)]))
+    bars = np.stack(columns, axis=2) if columns else np.empty((5, SESSIONS, 0))
+    return Panel(symbols, DAYS, np.ones(SESSIONS, np.bool_), np.ascontiguousarray(bars))
+
+
+class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
+    """Streams the bars of everything it is asked for, in blocks of `size`, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.size = 8
+        self.absent: tuple[str, ...] = ()
+        self.error: Exception | None = None
+        self.asked: list[fetcher_pb.StreamBarsRequest] = []
+        self.seconds_left: list[float] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.cancelled = asyncio.Event()
+
+    async def StreamBars(self, request: fetcher_pb.StreamBarsRequest, context: Any) -> None:  # noqa: N802  # grpc's
+        """Stream progress, blocks, omissions, a summary."""
+        self.asked.append(request)
+        self.seconds_left.append(context.time_remaining())
+        state = fetcher_pb.FetchProgress(sessions_ready=1, sessions_wanted=SESSIONS)
+        await context.write(fetcher_pb.StreamBarsResponse(progress=state))
+        try:
+            await self.hold.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        if self.error:
+            raise self.error
+        present = [symbol for symbol in request.symbols if symbol not in self.absent]
+        for begin in range(0, len(present), self.size):
+            block = block_from_panel(panel(tuple(present[begin : begin + self.size])))
+            await context.write(fetcher_pb.StreamBarsResponse(block=block))
+        batch = fetcher_pb.OmissionBatch()
+        for symbol in self.absent:
+            batch.omissions.add(symbol=symbol, reason=Reason.NO_DATA)  # type: ignore[arg-type]  # equal numbers
+        await context.write(fetcher_pb.StreamBarsResponse(omissions=batch))
+        summary = fetcher_pb.FetchSummary(as_of="2025-09-30", sessions_ready=SESSIONS, sessions_wanted=SESSIONS)
+        await context.write(fetcher_pb.StreamBarsResponse(summary=summary))
+
+
+@pytest.fixture
+def fetcher() -> ScriptedFetcher:
+    return ScriptedFetcher()
+
+
+@pytest.fixture
+async def stub(fetcher: ScriptedFetcher, tmp_path: Path) -> AsyncIterator[scorer_service_pb2_grpc.ScorerServiceStub]:
+    async def nothing() -> None:
+        pass
+
+    def register(server: grpc.aio.Server) -> None:
+        fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(fetcher, server)
+
+    source = await start(ServerSpec("fetcher", f"unix:{tmp_path}/fetcher", register, (), nothing))
+    settings = ScorerSettings(address=f"unix:{tmp_path}/scorer", fetcher_address=source.address)
+    async with scorer.compose(settings) as spec:
+        running = await start(spec)
+        async with open_channel(running.address) as channel:
+            yield scorer_service_pb2_grpc.ScorerServiceStub(channel)
+        await running.kill()
+    await source.kill()
+
+
+async def score(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub,
+    symbols: list[str],
+    timeout: float = 30,  # noqa: ASYNC109
+) -> tuple[dict[str, np.ndarray], list[pb.ScoreUniverseResponse]]:
+    """Return the rows by symbol, and all events."""
+    events = [event async for event in stub.ScoreUniverse(pb.ScoreUniverseRequest(symbols=symbols), timeout=timeout)]
+    columns = len(events[0].header.columns)
+    rows = {
+        symbol: row
+        for event in events
+        if event.HasField("block")
+        for symbol, row in zip(
+            event.block.symbols,
+            matrix_from_bytes(event.block.values, len(event.block.symbols), columns),
+            strict=True,
+        )
+    }
+    return rows, events
+
+
+async def test_context_etfs_go_first_and_come_back_only_if_asked_for(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    rows, events = await score(stub, ["AAA", "QQQ", "BBB"])
+    assert tuple(fetcher.asked[0].symbols) == (*CONTEXT_SYMBOLS, "AAA", "BBB")
+    assert fetcher.asked[0].history_count == SESSIONS
+    assert set(rows) == {"AAA", "QQQ", "BBB"}
+    assert [event.WhichOneof("event") for event in events][:2] == ["header", "progress"]
+    assert events[-1].summary.regime.trend
+    assert list(events[-1].summary.regime.missing_symbols) == []
+
+
+async def test_rows_are_the_same_bits_in_any_block_and_order(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    symbols = [f"S{number}" for number in range(23)]
+    rows, _ = await score(stub, symbols)
+    for size in (9, 16, 31):
+        fetcher.size = size
+        again, _ = await score(stub, symbols[::-1])
+        assert {symbol: row.tobytes() for symbol, row in again.items()} == {
+            symbol: row.tobytes() for symbol, row in rows.items()
+        }
+
+
+async def test_without_spy_rows_are_flagged_and_market_relative_factors_missing(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    fetcher.absent = ("SPY", "GONE")
+    rows, events = await score(stub, ["AAA", "GONE"])
+    columns = list(events[0].header.columns)
+    assert np.isnan(rows["AAA"][columns.index("beta_60")])
+    blocks = [event.block for event in events if event.HasField("block")]
+    flags = [flag for block in blocks for flag in flags_from_bytes(block.flags, len(block.symbols)).tolist()]
+    assert flags == [Flag.BENCHMARK_MISSING]
+    omitted = [omission for block in blocks for omission in omissions_from_messages(block.omissions)]
+    assert omitted == [("GONE", Reason.NO_DATA)]
+    assert "SPY" in events[-1].summary.regime.missing_symbols
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.ProviderAuthError("the key is refused"), errors.ProviderRateLimitedError("slow down", retry_after_s=7.0)],
+)
+async def test_errors_of_the_fetcher_pass_unchanged(
+    error: errors.TechnicError, stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    fetcher.error = error
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await score(stub, ["AAA"])
+    passed = from_call(raised.value, "scorer")
+    assert (type(passed), passed.message, passed.retry_after_s) == (type(error), error.message, error.retry_after_s)
+
+
+async def test_deadlines_shrink_on_the_way_down(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    await score(stub, ["AAA"], timeout=7)
+    assert 0 < fetcher.seconds_left[0] < 7
+
+
+async def test_a_cancelled_scoring_cancels_its_call_to_the_fetcher(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    fetcher.hold.clear()
+    call = stub.ScoreUniverse(pb.ScoreUniverseRequest(symbols=["AAA"]), timeout=30)
+    await call.read()
+    await call.read()
+    call.cancel()
+    async with asyncio.timeout(5):
+        await fetcher.cancelled.wait()
+
+
+@pytest.mark.parametrize(
+    ("symbols", "text"),
+    [([], "ask for 1 to 20000"), (["A", "A"], "duplicates"), ([f"Q{n}" for n in range(20_001)], "20001 symbols")],
+)
+async def test_a_wrong_list_of_symbols_is_refused(
+    symbols: list[str], text: str, stub: scorer_service_pb2_grpc.ScorerServiceStub
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await score(stub, symbols)
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert text in str(raised.value.details())

@@ -1,0 +1,116 @@
+"""Every command in the README works as it is written there."""
+
+import asyncio
+import os
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import Stack
+
+ROOT = Path(__file__).parents[2]
+ADDRESS = "localhost:50051"
+"""Where the README's gateway is; the tests put their own in its place."""
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+def commands(prefix: str) -> list[str]:
+    """Return the README's shell commands that begin so."""
+    return [line for block in blocks("sh") for line in block.splitlines() if line.startswith(prefix)]
+
+
+async def run(*arguments: str) -> Ran:
+    """Run a command from the root of the checkout."""
+    process = await asyncio.create_subprocess_exec(
+        *arguments,
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'gen'}"},
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+def installed(command: str, address: str = ADDRESS) -> list[str]:
+    """Split a command, with the programs of the environment that runs the tests and the gateway at `address`."""
+    words = shlex.split(command.replace(ADDRESS, address))
+    words[0] = str(BIN / Path(words[0]).name)
+    return words
+
+
+def test_the_readme_has_commands_of_every_kind_and_no_others() -> None:
+    kinds = ("make ", ".venv/bin/technic ", ".venv/bin/python -m services.", "grpcurl ")
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert [line for line in lines if not line.startswith(kinds)] == []
+    assert all(commands(kind) for kind in kinds)
+
+
+@pytest.mark.parametrize("command", commands("make "))
+async def test_make_knows_its_targets(command: str) -> None:
+    ran = await run(*shlex.split(command), "--dry-run")
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("command", commands("grpcurl "))
+async def test_grpcurl_reads_the_gateway(command: str, stack: Stack) -> None:
+    ran = await run(*installed(command, stack.address))
+    assert ran.code == 0, ran.err
+    expected = {"list": "technic.v1.GatewayService", "ScanUniverse": '"result_hash"', "Check": '"SERVING"'}
+    assert next(text for name, text in expected.items() if command.endswith(name)) in ran.out
+
+
+async def test_grpcurl_describes_the_gateway(stack: Stack) -> None:
+    ran = await run(str(BIN / "grpcurl"), "-plaintext", stack.address, "describe", "technic.v1.ScanUniverseRequest")
+    assert "budget" in ran.out, ran.err
+
+
+async def test_the_python_example_prints_rows_and_the_ledger(stack: Stack) -> None:
+    (example,) = blocks("python")
+    ran = await run(sys.executable, "-c", example.replace(ADDRESS, stack.address))
+    assert ran.code == 0, ran.err
+    requested, scored, omitted = map(int, re.findall(r"\d+", ran.out.splitlines()[-1]))
+    assert requested == scored + omitted > 0
+
+
+@pytest.mark.parametrize("command", [line for line in commands(".venv/bin/technic ") if " up " not in line])
+async def test_technic_does_what_the_readme_says(command: str, stack: Stack) -> None:
+    words = installed(command, stack.address)
+    if words[1] == "scan" and not {"--gateway", "--help"} & set(words):
+        words += ["--gateway", stack.address]
+    ran = await run(*words)
+    assert ran.code == 0, ran.err
+    assert ran.out
+
+
+async def test_technic_up_takes_what_the_readme_gives_it() -> None:
+    (command,) = [line for line in commands(".venv/bin/technic ") if " up " in line]
+    help_text = (await run(str(BIN / "technic"), "up", "--help")).out
+    assert all(word in help_text for word in shlex.split(command) if word.startswith("--"))
+
+
+@pytest.mark.parametrize("command", commands(".venv/bin/python -m services."))
+async def test_services_explain_themselves(command: str) -> None:
+    ran = await run(sys.executable, *shlex.split(command)[1:])
+    assert ran.code == 0, ran.err
+    assert "address" in ran.out.lower()
