@@ -25,7 +25,7 @@ PlanFlag = Annotated[
     typer.Option(
         metavar="NAME",
         help="basic, starter, developer or advanced: the provider's rates and limits. "
-        "Default: MASSIVE_PLAN, else basic; advanced if simulated.",
+        "Default: MASSIVE_PLAN, else basic; no limits if simulated.",
         rich_help_panel=_BARS,
     ),
 ]

@@ -137,11 +137,13 @@ def _simulator(
 
 
 def _fetcher_settings(source: Source, addresses: Addresses) -> dict[str, str]:
-    settings: dict[str, str] = {"FETCHER_PROVIDER": source.provider, "FETCHER_PLAN": source.plan or "advanced"}
+    settings: dict[str, str] = {"FETCHER_PROVIDER": source.provider, "FETCHER_PLAN": source.plan or ""}
     if source.provider == "simulated":
         settings["FETCHER_BASE_URL"] = f"http://{addresses.simulator}"
         settings["FETCHER_CLOCK"] = SIMULATOR_CLOCK
-        settings["FETCHER_CALLS_PER_SECOND"] = "" if source.plan else str(UNLIMITED_CALLS_PER_SECOND)
+        if not source.plan:
+            settings["FETCHER_PLAN"] = "advanced"
+            settings["FETCHER_CALLS_PER_SECOND"] = str(UNLIMITED_CALLS_PER_SECOND)
     settings["FETCHER_BARS_PATH"] = str(source.bars or "")
     settings["FETCHER_UNIVERSE_PATH"] = str(source.universe or "")
     settings[KEY_VARIABLES[0]] = source.key

@@ -96,7 +96,7 @@ class ServiceProcess:
 
 
 def _meaning(line: str) -> tuple[str, str]:
-    """Reduce a line of a log to a reason, or "", and what a person wants to know: the error it tells, else its event."""
+    """Reduce a line of a log to its reason, or "", and to what it tells a person: the error, else the event."""
     try:
         entry = json.loads(line)
     except ValueError:

@@ -136,12 +136,14 @@ def describe_start(start: ScanStart) -> str:
 
 
 def describe_stage(step: ScanStep) -> str:
-    """Say the stage and its counts."""
+    """Say the stage and its counts; while there are none, that it begins."""
+    if not step.total_count:
+        return f"{step.stage} ..."
     return f"{step.stage} {step.done_count:,}/{step.total_count:,} {step.unit}"
 
 
 def describe_pace(step: ScanStep) -> str:
-    """Say how fast it goes and what is left."""
-    eta = "" if step.eta_s is None else f", ETA {step.eta_s:.1f} s"
-    calls = f"{step.provider_request_count:,} provider calls"
-    return f"{step.rate:,.0f}/s{eta}, {calls}, {step.budget_left_s:.1f} s of budget left"
+    """Say how fast it goes, once it goes, and what is left."""
+    rate = f"{step.rate:,.0f}/s, " if step.rate else ""
+    eta = "" if step.eta_s is None else f"ETA {step.eta_s:.1f} s, "
+    return f"{rate}{eta}{step.provider_request_count:,} provider calls, {step.budget_left_s:.1f} s of budget left"

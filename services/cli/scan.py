@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from dataclasses import dataclass
+from typing import Final
 
 from services.cli import exits
 from services.cli.answer import ScanReport
@@ -14,6 +15,9 @@ from services.cli.report import to_json
 from services.cli.stack import Stack
 from services.cli.table import print_report
 from services.market.errors import ServiceUnavailableError
+
+_BLAME_S: Final = 0.5
+_BLAME_TRIES: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,12 @@ async def _scan(command: ScanCommand, view: ProgressView) -> ScanReport:
     try:
         return await scan_universe(command.gateway, command.request, view)
     except ServiceUnavailableError:
-        # A process of ours that has ended knows better why.
-        command.stack.check()
+        await _blame(command.stack)
         raise
+
+
+async def _blame(stack: Stack) -> None:
+    """Raise what a process that has ended said last: it knows better. Its sockets close a little before it ends."""
+    for _ in range(_BLAME_TRIES):
+        stack.check()
+        await asyncio.sleep(_BLAME_S / _BLAME_TRIES)

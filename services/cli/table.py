@@ -130,8 +130,8 @@ def _listed(values: Mapping[str, str]) -> str:
 
 
 def _short(version: str) -> str:
-    """Shorten a hash to what tells it apart; leave a version as it is."""
-    return version if len(version) <= 16 else version[:12]
+    """Shorten each sha256 to what tells it apart; leave names and numbers as they are."""
+    return " ".join(word[:12] if len(word) == 64 else word for word in version.split())
 
 
 def _number(value: float, form: str) -> str:

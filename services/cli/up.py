@@ -21,8 +21,8 @@ def run(stack: Stack) -> int:
     """
     with open_view(sys.stderr) as view:
         asyncio.run(_start(stack, view))
-    print(_describe(stack), flush=True)
     try:
+        print(_describe(stack), flush=True)
         asyncio.run(_watch(stack))
     except KeyboardInterrupt:
         # Here it is the way to say: enough.

@@ -15,8 +15,6 @@ from services.fetcher.validity import valid_bars
 from services.market.errors import MalformedAnswerError
 from services.market.sessions import NEW_YORK
 
-__all__ = ["EmptyAnswerError", "decode_grouped", "valid_bars", "warm"]
-
 _ROW_BYTES: Final = 48
 """Fewer bytes than any complete row has."""
 

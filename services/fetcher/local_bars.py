@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from services.fetcher.symbols import SymbolIndex, is_symbol
-from services.market.errors import LocalDataError
+from services.fetcher.symbols import SymbolIndex
+from services.market.errors import LocalDataError, MalformedAnswerError
 from services.market.panel import FIELDS
 from services.market.sessions import FIRST, LAST, sessions_between, to_day_number
 
 if TYPE_CHECKING:
-    from pyarrow import DataType
+    from pyarrow import ChunkedArray, DataType
     from pyarrow.parquet import ParquetFile
 
 MAX_ROWS: Final = 20_000_000
@@ -58,8 +58,8 @@ class LocalBars:
 
 
 @contextmanager
-def parquet_file(path: Path, *encoded: str) -> Iterator["ParquetFile"]:
-    """Open a Parquet file; columns named in `encoded` are read as dictionaries.
+def parquet_file(path: Path) -> Iterator["ParquetFile"]:
+    """Open a Parquet file.
 
     Raises:
         LocalDataError: the file cannot be read, now or inside of the block.
@@ -70,7 +70,7 @@ def parquet_file(path: Path, *encoded: str) -> Iterator["ParquetFile"]:
     except ImportError as error:
         raise LocalDataError("reading local files needs pyarrow: install technic[files]") from error
     try:
-        with ParquetFile(path, read_dictionary=list(encoded)) as file:
+        with ParquetFile(path) as file:
             yield file
     except FileNotFoundError as error:
         raise LocalDataError(f"there is no file {path}") from error
@@ -109,7 +109,7 @@ def read_bars(path: Path, index: SymbolIndex) -> LocalBars:
         LocalDataError: the file is absent, is not Parquet, is empty, too large or cut short, lacks a column or has one
             of another kind, holds no session of the exchange, or the same symbol and date twice.
     """
-    with parquet_file(path, "symbol") as file:
+    with parquet_file(path) as file:
         require(file, path, _COLUMNS)
         count = file.metadata.num_rows
         if not 0 < count <= MAX_ROWS:
@@ -125,7 +125,7 @@ def read_bars(path: Path, index: SymbolIndex) -> LocalBars:
         _require_unique(position, columns, path)
         held = np.flatnonzero(np.bincount(position))
         starts = np.searchsorted(position, np.append(held, held[-1] + 1))
-        fields = tuple(_field(file, name)[order] for name in FIELDS)
+        fields = tuple(_field(file, path, name)[order] for name in FIELDS)
     return LocalBars(sessions[held], starts, columns, fields, count - len(order))
 
 
@@ -145,11 +145,18 @@ def six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return rounded
 
 
+def _column(file: "ParquetFile", path: Path, name: str) -> "ChunkedArray":
+    column = file.read([name])[name]
+    if len(column) != file.metadata.num_rows:
+        raise LocalDataError(f"{path} is damaged: column {name} has {len(column)} of {file.metadata.num_rows} rows")
+    return column
+
+
 def _days(file: "ParquetFile", path: Path) -> NDArray[np.int64]:
     """Return the dates of the rows as days since 1970-01-01."""
     import pyarrow as pa  # noqa: PLC0415 - see parquet_file
 
-    column = file.read(["date"])["date"]
+    column = _column(file, path, "date")
     if column.null_count:
         raise LocalDataError(f"{path} has {column.null_count} rows without a date")
     dates = column if column.type == pa.date32() else column.cast(pa.date32())
@@ -169,18 +176,20 @@ def _positions(days: NDArray[np.int64]) -> tuple[NDArray[np.int16], NDArray[np.i
 
 def _symbol_columns(file: "ParquetFile", path: Path, order: NDArray[np.intp], index: SymbolIndex) -> NDArray[np.int32]:
     """Return the columns of the symbols of the rows in `order`; only symbols that have such rows get one."""
-    column = file.read(["symbol"])["symbol"]
+    import pyarrow as pa  # noqa: PLC0415 - see parquet_file
+
+    column = _column(file, path, "symbol")
     if column.null_count:
         raise LocalDataError(f"{path} has {column.null_count} rows without a symbol")
-    column = column.unify_dictionaries()
+    column = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     symbols = column.chunk(0).dictionary.to_pylist()
     codes = np.concatenate([np.from_dlpack(chunk.indices) for chunk in column.chunks])[order]
     used = np.flatnonzero(np.bincount(codes, minlength=len(symbols)))
-    odd = next((symbols[code] for code in used.tolist() if not is_symbol(symbols[code])), None)
-    if odd is not None:
-        raise LocalDataError(f"{path}: {odd[:40]!r} is no symbol")
     column_of = np.zeros(len(symbols), np.int32)
-    column_of[used] = index.add([symbols[code] for code in used.tolist()])
+    try:
+        column_of[used] = index.add([symbols[code] for code in used.tolist()])
+    except MalformedAnswerError as error:
+        raise LocalDataError(f"{path}: {error.message}") from error
     columns: NDArray[np.int32] = column_of[codes]
     return columns
 
@@ -194,11 +203,11 @@ def _require_unique(position: NDArray[np.int16], columns: NDArray[np.int32], pat
             raise LocalDataError(f"{path} holds {repeated} bars twice: the same symbol and date")
 
 
-def _field(file: "ParquetFile", name: str) -> NDArray[np.float32] | NDArray[np.float64]:
+def _field(file: "ParquetFile", path: Path, name: str) -> NDArray[np.float32] | NDArray[np.float64]:
     """Return a column of numbers; a null becomes NaN."""
     import pyarrow as pa  # noqa: PLC0415 - see parquet_file
 
-    column = file.read([name])[name]
+    column = _column(file, path, name)
     if column.null_count:
         column = column.cast(pa.float64()).fill_null(np.nan)
     # Not by `to_numpy`, which imports pandas where it is installed: 1 s.

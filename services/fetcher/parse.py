@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 from isal import isal_zlib
 
-from services.fetcher.decode import valid_bars
 from services.fetcher.source import Listing, SymbolBars
 from services.fetcher.symbols import is_symbol
+from services.fetcher.validity import valid_bars
 from services.market.adjust import Split
 from services.market.errors import MalformedAnswerError
 from services.market.sessions import to_day_number

@@ -116,6 +116,7 @@ class _Scan:
     async def _list(self) -> Listing:
         """Ask for symbols and models at once; without models the scan goes on."""
         history = self._scanner.config.history.sessions
+        self._tracker.fetched(0, history, 0)
         describing = asyncio.create_task(self._scanner.inference.describe(self._left()))
         try:
             listing = await self._scanner.fetcher.list_symbols(self._request.as_of, history, self._left())

@@ -162,8 +162,10 @@ async def test_those_ahead_count_for_the_deadline() -> None:
         for _ in range(3):
             group.create_task(limiter.acquire(NEVER)).add_done_callback(lambda done: limiter.sent(done.result()))
         await asyncio.sleep(0)
+        asked_at = timer.now
         with pytest.raises(ProviderRateLimitedError):
-            await limiter.acquire(timer.now + 15)
+            await limiter.acquire(asked_at + 15)
+        assert timer.now == asked_at
 
 
 async def test_a_pause_holds_everybody_back() -> None:

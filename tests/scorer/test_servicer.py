@@ -75,7 +75,7 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
             await context.write(fetcher_pb.StreamBarsResponse(block=block))
         batch = fetcher_pb.OmissionBatch()
         for symbol in self.absent:
-            batch.omissions.add(symbol=symbol, reason=Reason.NO_DATA)  # type: ignore[arg-type]  # equal numbers
+            batch.omissions.add(symbol=symbol, reason=Reason.NO_DATA)
         await context.write(fetcher_pb.StreamBarsResponse(omissions=batch))
         summary = fetcher_pb.FetchSummary(as_of="2025-09-30", sessions_ready=SESSIONS, sessions_wanted=SESSIONS)
         await context.write(fetcher_pb.StreamBarsResponse(summary=summary))

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from services.market.sessions import NEW_YORK, is_session
 from services.simulator.settings import read_settings
 
@@ -12,10 +14,20 @@ def test_a_time_without_zone_is_new_yorks_and_stands_still() -> None:
     assert str(settings.end) == "2025-09-26"
 
 
-def test_the_clock_follows_the_real_one_by_default() -> None:
-    settings = read_settings([])
+def test_the_clock_stands_at_the_same_evening_by_default() -> None:
+    assert read_settings([]).now() == datetime(2025, 9, 30, 20, tzinfo=NEW_YORK)
+
+
+def test_the_clock_follows_the_real_one_if_told_so() -> None:
+    settings = read_settings(["--clock", "now"])
     assert abs(settings.now() - datetime.now(UTC)) < timedelta(seconds=5)
     assert is_session(settings.end)
+
+
+def test_the_key_comes_from_the_environment_if_not_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMULATOR_KEY", "hidden")
+    assert read_settings([]).key == "hidden"
+    assert read_settings(["--key", "open"]).key == "open"
 
 
 def test_the_key_is_not_in_the_repr() -> None:
