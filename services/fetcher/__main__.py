@@ -13,6 +13,7 @@ from services.rpc import logs
 from services.rpc.settings import load
 
 if TYPE_CHECKING:
+    from services.fetcher.local import LocalFiles
     from services.fetcher.source import BarSource, SessionBars
     from services.fetcher.symbols import SymbolIndex
     from services.rpc.serve import ServerSpec
@@ -58,14 +59,15 @@ async def open_source(settings: FetcherSettings, index: "SymbolIndex") -> "BarSo
     Raises:
         TechnicError: local files are absent or not bars; the provider needs a key and there is none.
     """
-    from services.market.errors import LocalDataError, ProviderAuthError
+    import asyncio
+
+    from services.files.attributes import read_attributes
+    from services.market.errors import ProviderAuthError
 
     if settings.provider == "files":
         from services.fetcher.local import LocalSource
 
-        if settings.bars_path is None:
-            raise LocalDataError("no file of bars is named: set FETCHER_BARS_PATH")
-        return await LocalSource.open(settings.bars_path, settings.universe_path, index)
+        return await LocalSource.open(local_files(settings), index)
     if not settings.api_key.get_secret_value():
         raise ProviderAuthError(f"the provider {settings.provider} needs a key: set MASSIVE_API_KEY")
     from services.fetcher.decode import decode_grouped
@@ -86,7 +88,26 @@ async def open_source(settings: FetcherSettings, index: "SymbolIndex") -> "BarSo
         clock(settings.clock),
         decode,
         name=settings.provider,
+        attributes=await asyncio.to_thread(read_attributes, settings.universe_path),
     )
+
+
+def local_files(settings: FetcherSettings) -> "LocalFiles":
+    """Return the files that the settings name.
+
+    Raises:
+        LocalDataError: none are named, or raw bars without splits, or splits for adjusted bars.
+    """
+    from services.fetcher.local import LocalFiles
+    from services.market.errors import LocalDataError
+
+    if settings.bars_path is None:
+        raise LocalDataError("no file of bars is named: set FETCHER_BARS_PATH")
+    if settings.bars_raw and settings.splits_path is None:
+        raise LocalDataError("raw bars need their splits: set FETCHER_SPLITS_PATH")
+    if settings.splits_path is not None and not settings.bars_raw:
+        raise LocalDataError("FETCHER_SPLITS_PATH is for raw bars: set FETCHER_BARS_RAW=true")
+    return LocalFiles(settings.bars_path, settings.universe_path, settings.splits_path)
 
 
 def clock(text: str) -> Callable[[], datetime]:

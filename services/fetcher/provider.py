@@ -10,6 +10,7 @@ from urllib.parse import quote
 import structlog
 
 from services.fetcher.limits import MARGIN, Plan, RateLimiter
+from services.fetcher.overlay import overlaid
 from services.fetcher.parse import Page, parse_bars, parse_listings, parse_splits, symbol_bars, unpack
 from services.fetcher.refusals import AbsentError
 from services.fetcher.retry import Retrier, RetryBudget, RetryPolicy
@@ -17,6 +18,7 @@ from services.fetcher.source import Listing, SessionBars, SymbolBars
 from services.fetcher.symbols import is_symbol
 from services.fetcher.timer import LoopTimer
 from services.fetcher.transport import Endpoint, Transport
+from services.files.attributes import AttributeBook
 from services.market.adjust import Split
 from services.market.errors import MalformedAnswerError
 
@@ -49,7 +51,8 @@ class MassiveSource:
         plan: what the key may do.
         clock: tells now, as an aware time.
         decode: reads a grouped-daily answer.
-        name: massive or simulated.
+        name: massive, simulated, or replay: the simulator over real bars.
+        attributes: what a file knows of the symbols; it counts before what the provider says.
         retry_policy: how often to try.
     """
 
@@ -60,13 +63,15 @@ class MassiveSource:
         clock: Callable[[], datetime],
         decode: Decode,
         *,
-        name: Literal["massive", "simulated"] = "massive",
+        name: Literal["massive", "simulated", "replay"] = "massive",
+        attributes: AttributeBook | None = None,
         retry_policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
         self._plan = plan
         self._clock = clock
         self._decode = decode
         self._name = name
+        self._attributes = attributes or AttributeBook({})
         self._concurrency = min(endpoint.concurrency, plan.calls)
         self._timer = LoopTimer()
         self._transport = Transport(endpoint, RateLimiter(plan.calls, plan.window_s * MARGIN, self._timer), self._timer)
@@ -79,7 +84,7 @@ class MassiveSource:
 
     @property
     def name(self) -> str:
-        """Name of the provider: massive or simulated."""
+        """Name of the provider: massive, simulated or replay."""
         return self._name
 
     @property
@@ -111,7 +116,7 @@ class MassiveSource:
         return await self._ask(_GROUPED.format(day=session), lambda body: self._decode(body, session))
 
     async def listings(self) -> tuple[Listing, ...]:
-        """Return the reference list, each symbol once.
+        """Return the reference list, each symbol once, completed by what a file knows.
 
         Raises:
             TechnicError: also if the list is empty, which the market never is.
@@ -126,7 +131,7 @@ class MassiveSource:
         rows = [listing for part, _ in parts for listing in part]
         if not rows:
             raise MalformedAnswerError("The provider's reference list is empty")
-        return tuple({listing.symbol: listing for listing in rows}.values())
+        return overlaid(tuple({listing.symbol: listing for listing in rows}.values()), self._attributes)
 
     async def splits(self, first: date) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; duplicates and future ones included."""

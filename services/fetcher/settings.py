@@ -15,8 +15,8 @@ class FetcherSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="FETCHER_")
 
     address: str = Field(default="127.0.0.1:50052", description="Address to listen on: host:port or unix:/path.")
-    provider: Literal["massive", "simulated", "files"] = Field(
-        default="massive", description="Where bars come from: massive, simulated or files."
+    provider: Literal["massive", "simulated", "replay", "files"] = Field(
+        default="massive", description="Where bars come from: massive, simulated, replay or files."
     )
     base_url: str = Field(default="https://api.massive.com", description="Base URL of the provider's REST API.")
     plan: Literal["basic", "starter", "developer", "advanced"] = Field(
@@ -30,9 +30,15 @@ class FetcherSettings(ServiceSettings):
         default=None, ge=1, le=10_000, description="Calls to the provider a second, in place of the plan's rate."
     )
     cache_sessions: int = Field(default=756, ge=1, le=5000, description="Sessions kept in memory.")
-    bars_path: Path | None = Field(default=None, description="Parquet file of bars, for the provider files.")
+    bars_path: Path | None = Field(
+        default=None, description="Parquet or CSV file of bars, or folder of such files, for the provider files."
+    )
+    bars_raw: bool = Field(default=False, description="Whether these bars are raw; else they are taken as adjusted.")
+    splits_path: Path | None = Field(default=None, description="Parquet or CSV file of the splits of raw bars.")
     universe_path: Path | None = Field(
-        default=None, description="Parquet file of names and types; else universe.parquet beside the bars, if there."
+        default=None,
+        description="Parquet or CSV file of names, types and market caps, which count before the provider's; "
+        "for files, else universe.parquet beside the bars.",
     )
     api_key: SecretStr = Field(
         default=SecretStr(""),

@@ -62,7 +62,7 @@ class BarSource(Protocol):
 
     @property
     def name(self) -> str:
-        """Name of the provider: massive, files or simulated."""
+        """Name of the provider: massive, files, simulated or replay."""
 
     @property
     def simulated(self) -> bool:

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from services.fetcher.local import LocalSource
-from services.fetcher.local_bars import six_digits
+from services.fetcher.local import LocalFiles, LocalSource
 from services.fetcher.symbols import SymbolIndex
+from services.files.digits import six_digits
 from services.market.errors import LocalDataError
 from services.market.sessions import from_day_number, sessions_ending, to_day_number
 from services.market.vocabulary import SymbolType
@@ -67,7 +67,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 async def open_bars(path: Path, universe_path: Path | None = None) -> tuple[LocalSource, SymbolIndex]:
     index = SymbolIndex()
-    return await LocalSource.open(path, universe_path, index), index
+    return await LocalSource.open(LocalFiles(path, universe_path), index), index
 
 
 async def closes(source: LocalSource, index: SymbolIndex, session: date) -> dict[str, float]:
@@ -297,7 +297,7 @@ async def test_a_flipped_byte_is_refused_or_does_no_harm(write: Callable[..., Pa
         (columns(date=[None, *[LAST] * 7]), "1 rows without a date"),
         (columns(symbol=pa.nulls(8)), "8 rows without a symbol"),
         (columns(symbol=["A B", *"ABCDEFG"]), "'A B' is no symbol"),
-        (columns(days=[date(2025, 7, 4), date(2025, 7, 5)]), "no row on a session"),
+        (columns(days=[date(2025, 7, 4), date(2025, 7, 5)]), "no row is on a session"),
         (columns(days=[LAST, LAST, SESSIONS[0]]), "2 bars twice"),
         (columns(symbols=["A", "B", "A"]), "4 bars twice"),
     ],

@@ -1,0 +1,48 @@
+"""Splits from a file, for bars that are not adjusted for them."""
+
+from collections.abc import Container
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from services.files.table import Column, open_table
+from services.market.adjust import Split
+from services.market.errors import LocalDataError
+from services.market.sessions import to_day_number
+from services.market.universe import find_symbol
+
+_COLUMNS: Final = (
+    Column("symbol", "text", aliases=("ticker",)),
+    Column("date", "date", aliases=("execution_date", "day", "session")),
+    Column("ratio", "number"),
+)
+
+
+def read_splits(path: Path, symbols: Container[str]) -> tuple[Split, ...]:
+    """Read the splits of some symbols: symbol, execution date, and ratio, the new shares per old one.
+
+    Args:
+        path: of the file.
+        symbols: those of the bars; a split of one of them is found in any spelling, all others are left out.
+
+    Raises:
+        LocalDataError: the file is absent, cannot be read, lacks a column, a value or has one of another kind; a ratio
+            is not above 0.
+    """
+    with open_table(path, _COLUMNS) as table:
+        import pyarrow as pa  # noqa: PLC0415 - see open_table
+
+        named = table.filled("symbol").to_pylist()
+        days: list[date] = table.filled("date").cast(pa.date32()).to_pylist()
+        ratios = table.filled("ratio").cast(pa.float64()).to_pylist()
+    odd = next((ratio for ratio in ratios if not 0 < ratio < np.inf), None)
+    if odd is not None:
+        raise LocalDataError(f"{path}: a ratio must be above 0, the new shares per old one; one is {odd}")
+    found = {symbol: find_symbol(symbol, symbols) for symbol in set(named)}
+    return tuple(
+        Split(symbol, to_day_number(day), 1.0, ratio)
+        for name, day, ratio in zip(named, days, ratios, strict=True)
+        if (symbol := found[name]) is not None
+    )
