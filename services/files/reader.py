@@ -203,6 +203,6 @@ def _numbers(chunks: "Sequence[Array]") -> NDArray[Any]:
 def _joined(fields: list[Field], number: int) -> Field:
     """Join the values of all files; where one of them has float64, the others' float32 become it first."""
     if len({field.dtype for field in fields}) == 1:
-        joined: Field = np.concatenate(fields)
+        joined: NDArray[Any] = np.concatenate(fields)
         return joined
     return np.concatenate([widened(field, number) for field in fields])

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from aiohttp import web
-from numpy.typing import NDArray
 
 from services.market.sessions import NEW_YORK
 from services.simulator.answers import (
@@ -18,13 +17,13 @@ from services.simulator.answers import (
     compressed,
     decompressed,
 )
-from services.simulator.bars import Bars, adjusted_bars, raw_bars, running_bars
-from services.simulator.body import RowWriter, grouped_body
+from services.simulator.body import grouped_body
 from services.simulator.cache import Folder
-from services.simulator.history import History, rows_of
-from services.simulator.market import Market
+from services.simulator.feed import Feed
+from services.simulator.history import History
 from services.simulator.paging import day_of
 from services.simulator.plans import Plan
+from services.simulator.quotes import rows_of
 from services.simulator.snapshot import snapshot_rows
 from services.simulator.vantage import Vantage
 
@@ -36,20 +35,18 @@ class Aggregates:
     """Answers about bars.
 
     Args:
-        market: the generated market.
+        feed: the bars.
         plan: of the key.
         clock: returns the present moment, aware.
         folder: where finished bodies are kept; None keeps none.
     """
 
-    def __init__(self, market: Market, plan: Plan, clock: Callable[[], datetime], folder: Folder | None) -> None:
-        self._market = market
+    def __init__(self, feed: Feed, plan: Plan, clock: Callable[[], datetime], folder: Folder | None) -> None:
+        self._feed = feed
         self._plan = plan
         self._clock = clock
         self._folder = folder
-        self._history = History(market)
-        self._everything = np.arange(len(market.listings.symbols))
-        self._writer = RowWriter(market.listings.symbols)
+        self._history = History(feed)
         self._makers = asyncio.Semaphore(_MAKERS)
 
     def routes(self) -> list[web.RouteDef]:
@@ -70,7 +67,7 @@ class Aggregates:
         self._plan.check_ended(day, view.now)
         self._plan.check_history(day, view.now)
         adjusted = _adjusted(request)
-        position = self._market.position(day)
+        position = self._feed.position(day)
         if position is None or view.elapsed(position) == 0:
             empty = {"queryCount": 0, "resultsCount": 0, "adjusted": adjusted, "status": self._plan.status}
             return await answer(request, {**empty, "request_id": request[REQUEST_ID]})
@@ -96,8 +93,9 @@ class Aggregates:
         found: list[dict[str, object]] = []
         column = self._history.column(symbol)
         if column is not None:
-            bars = self._bars(view, position, np.array([column]), adjusted=adjusted)
-            found = [{"T": symbol, **row} for row in rows_of(bars, [_close_ms(self._market.sessions[position])])]
+            basis = view.executed if adjusted else None
+            quotes = self._feed.quotes(np.array([position]), np.array([column]), basis, 1.0)
+            found = [{"T": symbol, **row} for row in rows_of(quotes, [_close_ms(self._feed.sessions[position])])]
         count = {"queryCount": len(found), "resultsCount": len(found), "adjusted": adjusted}
         members = {"ticker": symbol, **count, "status": self._plan.status, "request_id": request[REQUEST_ID]}
         return await answer(request, {**members, "results": found} if found else members)
@@ -111,28 +109,18 @@ class Aggregates:
         return await answer(request, {**status, "tickers": rows})
 
     def _view(self) -> Vantage:
-        return Vantage(self._market, self._plan, self._clock())
-
-    def _bars(self, view: Vantage, position: int, columns: NDArray[np.int64], *, adjusted: bool) -> Bars:
-        sessions = np.array([position])
-        if adjusted:
-            return adjusted_bars(self._market, view.executed, sessions, columns)
-        return raw_bars(self._market, sessions, columns)
+        return Vantage(self._feed, self._plan, self._clock())
 
     def _grouped_body(self, view: Vantage, position: int, *, adjusted: bool) -> bytes:
         """Return the gzipped body: of a whole session from its file, if there is one."""
-        session, elapsed = self._market.sessions[position], view.elapsed(position)
-        basis = f"adjusted{self._market.splits.executed(view.executed)}" if adjusted else "raw"
+        session, elapsed = self._feed.sessions[position], view.elapsed(position)
+        basis = f"adjusted{self._feed.split_count(view.executed)}" if adjusted else "raw"
         name = f"{session}-{basis}-{self._plan.status.lower()}"
         kept = self._folder.read(f"{name}.json.gz") if self._folder is not None and elapsed == 1 else None
         if kept is not None:
             return kept
-        bars = self._bars(view, position, self._everything, adjusted=adjusted)
-        if elapsed < 1:
-            bars = running_bars(bars, elapsed)
-        plain = grouped_body(
-            self._writer, bars, _close_ms(session), adjusted=adjusted, status=self._plan.status, name=name
-        )
+        rows, count = self._feed.rows(position, view.executed if adjusted else None, elapsed, _close_ms(session))
+        plain = grouped_body(rows, count, adjusted=adjusted, status=self._plan.status, name=name)
         body = compressed(plain)
         if self._folder is not None and elapsed == 1:
             self._folder.write(f"{name}.json.gz", body)

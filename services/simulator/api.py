@@ -20,10 +20,13 @@ from services.simulator.answers import REQUEST_ID, RefusalError, answer, new_req
 from services.simulator.cache import Folder
 from services.simulator.calendar import Calendar
 from services.simulator.calls import CallLog
+from services.simulator.directory import Directory, GeneratedDirectory
 from services.simulator.faults import FaultSwitch, read_faults, suffer
+from services.simulator.feed import Feed, GeneratedFeed
 from services.simulator.market import Market
 from services.simulator.plans import CallLimit, Plan
 from services.simulator.reference import Reference
+from services.simulator.replay import Replay
 
 _OWN_PATHS: Final = "/simulator/"
 
@@ -46,7 +49,7 @@ class Terms:
 def create_app(
     market: Market, terms: Terms, clock: Callable[[], datetime], folder: Folder | None = None
 ) -> web.Application:
-    """Return the application.
+    """Return the application over a generated market.
 
     Args:
         market: what it answers from.
@@ -54,10 +57,21 @@ def create_app(
         clock: returns the present moment, aware; it may move within the market's sessions.
         folder: where finished bodies are kept; None makes every body anew.
     """
+    return _application(GeneratedFeed(market), GeneratedDirectory(market), terms, clock, folder)
+
+
+def create_replay(replay: Replay, terms: Terms, clock: Callable[[], datetime]) -> web.Application:
+    """Return the application over bars from files; `clock` must not be before the first of their sessions."""
+    return _application(replay, replay, terms, clock, None)
+
+
+def _application(
+    feed: Feed, directory: Directory, terms: Terms, clock: Callable[[], datetime], folder: Folder | None
+) -> web.Application:
     gate = _Gate(terms)
     app = web.Application(middlewares=[gate.identified, gate.admitted])
-    app.add_routes(Aggregates(market, terms.plan, clock, folder).routes())
-    app.add_routes(Reference(market, clock).routes())
+    app.add_routes(Aggregates(feed, terms.plan, clock, folder).routes())
+    app.add_routes(Reference(directory, clock).routes())
     app.add_routes(Calendar(clock).routes())
     app.add_routes([web.get("/simulator/calls", gate.calls), web.post("/simulator/faults", gate.faults)])
     return app

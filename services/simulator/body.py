@@ -108,9 +108,8 @@ class RowWriter:
         rows["volume"][big] = np.zeros((), _DECIMAL)
 
 
-def grouped_body(writer: RowWriter, bars: Bars, timestamp_ms: int, *, adjusted: bool, status: str, name: str) -> bytes:
+def grouped_body(rows: bytes, count: int, *, adjusted: bool, status: str, name: str) -> bytes:
     """Return the whole grouped answer; `name` becomes its request id, which a stored body cannot make up anew."""
-    rows, count = writer.rows(bars, timestamp_ms)
     head = f'{{"queryCount":{count},"resultsCount":{count},"adjusted":{str(adjusted).lower()},"results":['
     return b"".join((head.encode(), rows, f'],"status":"{status}","request_id":"{name}","count":{count}}}'.encode()))
 

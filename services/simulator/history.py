@@ -1,7 +1,6 @@
 """Custom bars: the daily history of one symbol."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from datetime import date, datetime, time
 
 import numpy as np
@@ -10,9 +9,9 @@ from numpy.typing import NDArray
 
 from services.market.sessions import NEW_YORK
 from services.simulator.answers import RefusalError
-from services.simulator.bars import SCALE, Bars, adjusted_bars, raw_bars, running_bars
-from services.simulator.market import Market
+from services.simulator.feed import Feed
 from services.simulator.paging import day_of, limit_of, page, parameters
+from services.simulator.quotes import rows_of
 from services.simulator.vantage import Vantage
 
 
@@ -20,12 +19,13 @@ class History:
     """Answers about one symbol.
 
     Args:
-        market: the generated market.
+        feed: the bars.
     """
 
-    def __init__(self, market: Market) -> None:
-        self._columns = {symbol: column for column, symbol in enumerate(market.listings.symbols)}
-        self._midnights = [_midnight_ms(session) for session in market.sessions]
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._columns = {symbol: column for column, symbol in enumerate(feed.symbols)}
+        self._midnights = [_midnight_ms(session) for session in feed.sessions]
 
     def column(self, symbol: str) -> int | None:
         """Return the column of a symbol, or None for an unknown one."""
@@ -64,38 +64,13 @@ class History:
         if column is None or not len(sessions):
             return []
         times = self._midnights[int(sessions[0]) : int(sessions[-1]) + 1]
-        return rows_of(_bars(view, sessions, column, adjusted=adjusted), times)
-
-
-def rows_of(bars: Bars, times_ms: Sequence[int]) -> list[dict[str, object]]:
-    """Return the bars of one symbol as rows of an answer; `vw` and `n` are left out together."""
-    traded = np.flatnonzero(bars.traded[:, 0])
-    fields = (bars.volume, bars.average, bars.open, bars.close, bars.high, bars.low)
-    columns = [(field[traded, 0] / SCALE).tolist() for field in fields]
-    times, trades = [times_ms[position] for position in traded.tolist()], bars.trades[traded, 0].tolist()
-    rows = [
-        {"v": volume, "vw": average, "o": opened, "c": close, "h": high, "l": low, "t": at, "n": count}
-        for volume, average, opened, close, high, low, at, count in zip(*columns, times, trades, strict=True)
-    ]
-    for row in rows:
-        if not row["vw"]:
-            del row["vw"], row["n"]
-    return rows
+        basis = view.executed if adjusted else None
+        return rows_of(self._feed.quotes(sessions, np.array([column]), basis, view.elapsed(int(sessions[-1]))), times)
 
 
 def _positions(view: Vantage, first: date, last: date) -> NDArray[np.int64]:
-    sessions = view.market.sessions
+    sessions = view.feed.sessions
     return np.arange(bisect_left(sessions, first), min(bisect_right(sessions, last), view.newest() + 1))
-
-
-def _bars(view: Vantage, sessions: NDArray[np.int64], column: int, *, adjusted: bool) -> Bars:
-    columns = np.array([column])
-    if adjusted:
-        bars = adjusted_bars(view.market, view.executed, sessions, columns)
-    else:
-        bars = raw_bars(view.market, sessions, columns)
-    elapsed = view.elapsed(int(sessions[-1]))
-    return bars if elapsed == 1 else running_bars(bars, np.where(sessions == sessions[-1], elapsed, 1.0)[:, None])
 
 
 def _midnight_ms(session: date) -> int:

@@ -3,40 +3,31 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Final
 
 import numpy as np
 from aiohttp import web
 
 from services.market.sessions import NEW_YORK
 from services.simulator.answers import REQUEST_ID, RefusalError, answer
-from services.simulator.companies import exchange_of, industry_of, name_of
-from services.simulator.listings import KINDS
-from services.simulator.market import Market
+from services.simulator.directory import Directory
 from services.simulator.paging import day_of, filtered, limit_of, page, parameters
 from services.simulator.splits import SplitRow
-
-_SHARES_PER_DOLLAR: Final = 120.0
-_LISTED_BEFORE: Final = date(2010, 6, 1)
-_COMPANIES: Final = frozenset({"CS", "ADRC"})
 
 
 class Reference:
     """Answers about symbols and splits.
 
     Args:
-        market: the generated market.
+        directory: of the symbols.
         clock: returns the present moment, aware.
     """
 
-    def __init__(self, market: Market, clock: Callable[[], datetime]) -> None:
-        self._market = market
+    def __init__(self, directory: Directory, clock: Callable[[], datetime]) -> None:
+        self._directory = directory
         self._clock = clock
-        self._listings = market.listings
-        self._columns = {symbol: column for column, symbol in enumerate(market.listings.symbols)}
-        del self._columns[market.listings.symbols[market.listings.unreferenced]]
+        self._symbols, self._columns = directory.symbols, directory.columns
         self._by_ticker = np.array([column for _, column in sorted(self._columns.items())])
-        self._factors = _historical_factors(market.splits.rows)
+        self._factors = _historical_factors(directory.splits)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints; their names are the ones that calls are counted under."""
@@ -58,19 +49,9 @@ class Reference:
         if column is None:
             raise RefusalError(404, "Ticker not found.")
         today = self._date(request.query)
-        active = bool(self._market.listed(today)[column])
-        listed = self._market.first_session(column) if self._listings.first[column] else _LISTED_BEFORE
-        row = self._ticker(column, today, active=active) | {
-            "ticker_root": symbol.split(".")[0],
-            "list_date": str(listed),
-        }
-        if self._code(column) in _COMPANIES:
-            code, description = industry_of(column, int(self._listings.sector[column]))
-            row |= {"sic_code": code, "sic_description": description}
-            if column % 50:
-                capital = float(self._market.traits.dollars[column]) * _SHARES_PER_DOLLAR
-                shares = round(capital / float(self._market.traits.start[column]))
-                row |= {"market_cap": round(capital), "share_class_shares_outstanding": shares}
+        active = bool(self._directory.listed(today)[column])
+        row = self._ticker(column, today, active=active) | {"ticker_root": symbol.split(".")[0]}
+        row |= self._directory.details(column)
         return await answer(request, {"request_id": request[REQUEST_ID], "results": row, "status": "OK"})
 
     async def splits(self, request: web.Request) -> web.Response:
@@ -101,54 +82,51 @@ class Reference:
         query = parameters(request)
         limit = limit_of(query, default=100, maximum=1000)
         active, today = query.get("active", "true") != "false", self._date(query)
-        there = self._market.listed(today) if active else self._market.delisted(today)
+        there = self._directory.listed(today) if active else self._directory.delisted(today)
         found: list[int] = self._by_ticker[there[self._by_ticker]].tolist()
         found = filtered(query, "market", found, lambda _: "stocks")
-        found = filtered(query, "ticker", found, lambda column: self._listings.symbols[column])
-        found = filtered(query, "type", found, self._code)
-        found = filtered(query, "exchange", found, lambda column: exchange_of(column, self._code(column)))
+        found = filtered(query, "ticker", found, lambda column: self._symbols[column])
+        found = filtered(query, "type", found, self._directory.code)
+        found = filtered(query, "exchange", found, self._directory.exchange)
         if query.get("order") == "desc":
             found.reverse()
         shown, more = page(request, query, found, limit)
         rows = [self._ticker(column, today, active=active) for column in shown]
         return {"results": rows, "status": "OK", "request_id": request[REQUEST_ID], "count": len(rows), **more}
 
-    def _code(self, column: int) -> str:
-        return KINDS[self._listings.kind[column]].code
-
     def _ticker(self, column: int, today: date, *, active: bool) -> dict[str, object]:
-        code = self._code(column)
         row: dict[str, object] = {
-            "ticker": self._listings.symbols[column],
-            "name": name_of(column, code),
+            "ticker": self._symbols[column],
+            "name": self._directory.name(column),
             "market": "stocks",
             "locale": "us",
-            "primary_exchange": exchange_of(column, code),
             "active": active,
             "currency_name": "usd",
         }
-        if code:
-            row["type"] = code
-        if code in _COMPANIES and column % 20:
-            row["cik"] = f"{9_000_000 + column:010d}"
+        known = {
+            "primary_exchange": self._directory.exchange(column),
+            "type": self._directory.code(column),
+            "cik": self._directory.company_number(column),
+        }
+        row |= {name: value for name, value in known.items() if value}
         if not active:
-            row["delisted_utc"] = f"{self._market.last_session(column)}T00:00:00Z"
+            row["delisted_utc"] = f"{self._directory.last_session(column)}T00:00:00Z"
         row["last_updated_utc"] = f"{today}T00:00:00Z"
         return row
 
     def _found_splits(self, query: dict[str, str], sort: str, *, newest_first: bool) -> list[SplitRow]:
-        found = list(self._market.splits.rows)
-        found = filtered(query, "ticker", found, lambda row: self._listings.symbols[row.column])
-        found = filtered(query, "execution_date", found, lambda row: str(self._market.sessions[row.session]))
+        found = list(self._directory.splits)
+        found = filtered(query, "ticker", found, lambda row: self._symbols[row.column])
+        found = filtered(query, "execution_date", found, lambda row: str(self._directory.sessions[row.session]))
         if sort == "ticker":
-            return sorted(found, key=lambda row: self._listings.symbols[row.column], reverse=newest_first)
+            return sorted(found, key=lambda row: self._symbols[row.column], reverse=newest_first)
         return found[::-1] if newest_first else found
 
     def _split(self, row: SplitRow) -> dict[str, object]:
         return {
             "id": f"E{row.column:08d}{row.session:04d}{row.repeated:d}",
-            "ticker": self._listings.symbols[row.column],
-            "execution_date": str(self._market.sessions[row.session]),
+            "ticker": self._symbols[row.column],
+            "execution_date": str(self._directory.sessions[row.session]),
             "split_from": row.ratio_from,
             "split_to": row.ratio_to,
         }

@@ -9,12 +9,16 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from aiohttp import web
 
-from services.simulator.api import Terms, create_app
+from services.market.errors import LocalDataError
+from services.market.sessions import NEW_YORK
+from services.simulator.api import Terms, create_app, create_replay
 from services.simulator.cache import Folder
 from services.simulator.market import MarketSpec
+from services.simulator.replay import Replay
 from services.simulator.settings import Settings
 
 _SHUTDOWN_S = 1.0
@@ -77,18 +81,41 @@ async def run(settings: Settings, listener: socket.socket) -> None:
         loop.add_signal_handler(number, stop.set)
     if os.environ.get("TECHNIC_EXIT_WITH_STDIN") == "1":
         _watch_stdin(loop, stop)
-    spec = MarketSpec(settings.seed, settings.symbols, settings.end)
-    folder = Folder(settings.cache, spec.fingerprint)
-    await asyncio.to_thread(folder.open)
-    market = await asyncio.to_thread(folder.market, spec)
-    app = create_app(market, Terms(settings.key, settings.plan, settings.latency_s), settings.now, folder)
+    app, what, about = await asyncio.to_thread(_application, settings)
     async with serving(app, listener) as url:
         where = url or f"unix:{settings.unix_socket}"
-        about = f"{spec.symbols} symbols, up to {spec.end}, plan {settings.plan.name}, market {spec.fingerprint}"
-        print(f"simulated market on {where} ({about})", file=sys.stderr, flush=True)  # noqa: T201 - told to the caller
+        print(f"{what} on {where} ({about})", file=sys.stderr, flush=True)  # noqa: T201 - told to the caller
         await stop.wait()
     if settings.unix_socket:
         settings.unix_socket.unlink(missing_ok=True)
+
+
+def _application(settings: Settings) -> tuple[web.Application, str, str]:
+    """Return the application, what it serves, and more about that; raises LocalDataError for files that are no bars."""
+    return _replayed(settings, settings.bars) if settings.bars else _generated(settings)
+
+
+def _generated(settings: Settings) -> tuple[web.Application, str, str]:
+    spec = MarketSpec(settings.seed, settings.symbols, settings.end)
+    folder = Folder(settings.cache, spec.fingerprint)
+    folder.open()
+    app = create_app(folder.market(spec), _terms(settings), settings.now, folder)
+    about = f"{spec.symbols} symbols, up to {spec.end}, plan {settings.plan.name}, market {spec.fingerprint}"
+    return app, "simulated market", about
+
+
+def _replayed(settings: Settings, bars: Path) -> tuple[web.Application, str, str]:
+    replay = Replay.read(bars, settings.universe)
+    clock = settings.clock_from(replay.evening)
+    if clock().astimezone(NEW_YORK).date() < replay.sessions[0]:
+        raise LocalDataError(f"--clock {clock():%Y-%m-%d} is before the first bars, of {replay.sessions[0]}")
+    app = create_replay(replay, _terms(settings), clock)
+    about = f"{len(replay.symbols)} symbols, {replay.sessions[0]} to {replay.sessions[-1]}, plan {settings.plan.name}"
+    return app, f"real bars of {bars}, replayed,", about
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(settings.key, settings.plan, settings.latency_s)
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

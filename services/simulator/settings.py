@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Final, Literal
 
 from services.market.sessions import NEW_YORK, nearest_session
 from services.simulator.plans import PLANS, Plan
+
+STANDING: Final = datetime(2025, 9, 30, 20, tzinfo=NEW_YORK)
+"""Where the clock of a generated market stands: a scan of it is the same on every day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,10 @@ class Settings:
         key: the one valid API key; kept out of the repr.
         plan: of that key.
         latency_s: wait before every answer, in seconds.
-        clock: the moment at which the simulated clock stands still, aware; None lets it follow the real one.
+        clock: the moment at which the simulated clock stands still, aware; `now` lets it follow the real one; None
+            leaves it to the market.
+        bars: file or folder of real bars that are replayed; None for a generated market.
+        universe: file of what is known of their symbols; None for the one beside them.
         seed: of the market.
         symbols: number of active listings.
         cache: folder for markets and finished bodies.
@@ -34,16 +41,24 @@ class Settings:
     key: str = field(repr=False)
     plan: Plan
     latency_s: float
-    clock: datetime | None
+    clock: datetime | Literal["now"] | None
+    bars: Path | None
+    universe: Path | None
     seed: int
     symbols: int
     cache: Path
 
     @property
     def now(self) -> Callable[[], datetime]:
-        """Return the simulated clock."""
-        fixed = self.clock
-        return (lambda: datetime.now(UTC)) if fixed is None else (lambda: fixed)
+        """Return the clock of a generated market."""
+        return self.clock_from(STANDING)
+
+    def clock_from(self, standing: datetime) -> Callable[[], datetime]:
+        """Return the simulated clock, which stands at `standing` where no other time was asked for."""
+        if self.clock == "now":
+            return lambda: datetime.now(UTC)
+        fixed = self.clock or standing
+        return lambda: fixed
 
     @property
     def end(self) -> date:
@@ -53,7 +68,10 @@ class Settings:
 
 def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     """Read the command line; exits with status 2 and a line on stderr if it is wrong."""
-    read = _parser().parse_args(arguments)
+    parser = _parser()
+    read = parser.parse_args(arguments)
+    if read.universe and not read.bars:
+        parser.error("--universe tells of the symbols of --bars")
     return Settings(
         host=read.host,
         port=read.port,
@@ -62,6 +80,8 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         plan=PLANS[read.plan],
         latency_s=read.latency_ms / 1000,
         clock=read.clock,
+        bars=read.bars,
+        universe=read.universe,
         seed=read.seed,
         symbols=read.symbols,
         cache=read.cache.expanduser(),
@@ -71,7 +91,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m services.simulator",
-        description="Serves a generated stock market over the Massive REST API: invented bars in true shapes.",
+        description="Serves a stock market over the Massive REST API: a generated one, or real bars from files.",
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -90,10 +110,12 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--clock",
         type=_clock,
-        default="2025-09-30T20:00",
         metavar="TIME",
-        help="New York time at which the clock stands, or `now` (default: %(default)s)",
+        help="New York time at which the clock stands, or `now` "
+        f"(default: {STANDING:%Y-%m-%dT%H:%M}; 20:00 of the last session of --bars)",
     )
+    add("--bars", type=Path, metavar="PATH", help="replay real bars: a Parquet or CSV file, or a folder of them")
+    add("--universe", type=Path, metavar="FILE", help="names and types (default: universe.parquet beside the bars)")
     add("--seed", type=_within(0, 2**31), default=7, help="of all randomness (default: %(default)s)")
     add("--symbols", type=_within(100, 50_000), default=12_500, help="active listings (default: %(default)s)")
     add(
@@ -112,10 +134,10 @@ def _within(least: int, most: int) -> Callable[[str], int]:
     return whole_number
 
 
-def _clock(text: str) -> datetime | None:
-    """Read `now` as None, and a time without zone as New York's."""
+def _clock(text: str) -> datetime | Literal["now"]:
+    """Read a time without zone as New York's."""
     if text == "now":
-        return None
+        return "now"
     try:
         moment = datetime.fromisoformat(text)
         nearest_session(moment.date())

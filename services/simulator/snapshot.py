@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from services.simulator.bars import SCALE, Bars, adjusted_bars, running_bars
+from services.simulator.quotes import Quotes
 from services.simulator.vantage import Vantage
 
 _NOTHING: Final[dict[str, float]] = {"o": 0, "h": 0, "l": 0, "c": 0, "v": 0, "vw": 0}
@@ -15,16 +15,14 @@ _NOTHING: Final[dict[str, float]] = {"o": 0, "h": 0, "l": 0, "c": 0, "v": 0, "vw
 def snapshot_rows(view: Vantage, wanted: frozenset[str] | None) -> list[dict[str, object]]:
     """Return the rows of the snapshot, for the wanted symbols or for all; symbols without either bar have none."""
     position = view.snapshot_session()
-    columns = np.arange(len(view.market.listings.symbols))
-    today = adjusted_bars(view.market, view.executed, np.array([position]), columns)
-    before = adjusted_bars(view.market, view.executed, np.array([position - 1]), columns)
+    columns = np.arange(len(view.feed.symbols))
     elapsed = view.elapsed(position)
-    days = _members(running_bars(today, elapsed), shown=elapsed > 0)
-    previous = _members(before, shown=True)
+    days = _members(view.feed.quotes(np.array([position]), columns, view.executed, elapsed), shown=elapsed > 0)
+    previous = _members(view.feed.quotes(np.array([position - 1]), columns, view.executed, 1.0), shown=True)
     updated = int(view.now.timestamp()) * 1_000_000_000
     return [
         _row(symbol, day, earlier, updated)
-        for symbol, day, earlier in zip(view.market.listings.symbols, days, previous, strict=True)
+        for symbol, day, earlier in zip(view.feed.symbols, days, previous, strict=True)
         if (wanted is None or symbol in wanted) and (day is not _NOTHING or earlier is not _NOTHING)
     ]
 
@@ -41,10 +39,10 @@ def _row(symbol: str, day: dict[str, float], before: dict[str, float], updated: 
     }
 
 
-def _members(bars: Bars, *, shown: bool) -> Sequence[dict[str, float]]:
-    fields = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.average)
-    columns = [(field[0] / SCALE).tolist() for field in fields]
+def _members(quotes: Quotes, *, shown: bool) -> Sequence[dict[str, float]]:
+    fields = (quotes.open, quotes.high, quotes.low, quotes.close, quotes.volume, quotes.average)
+    columns = [field[0].tolist() for field in fields]
     return [
         dict(zip(_NOTHING, values, strict=True)) if traded and shown else _NOTHING
-        for traded, *values in zip(bars.traded[0].tolist(), *columns, strict=True)
+        for traded, *values in zip(quotes.traded[0].tolist(), *columns, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""What of the generated market can be seen at a moment, under a plan."""
+"""What of the market can be seen at a moment, under a plan."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from services.market.sessions import NEW_YORK, close_time
-from services.simulator.market import Market
+from services.simulator.feed import Feed
 from services.simulator.plans import Plan
 
 _OPEN: Final = time(9, 30)
@@ -18,12 +18,12 @@ class Vantage:
     """A market, seen at a moment.
 
     Args:
-        market: what is looked at.
+        feed: what is looked at.
         plan: who looks.
         now: aware; the real moment, before the plan's delay.
     """
 
-    market: Market
+    feed: Feed
     plan: Plan
     now: datetime
 
@@ -39,13 +39,13 @@ class Vantage:
 
     def elapsed(self, position: int) -> float:
         """Return how much of a session can be seen: 0 before its open, 1 from its close on."""
-        session = self.market.sessions[position]
+        session = self.feed.sessions[position]
         if self.plan.end_of_day:
             return float(session < self.today)
         opened = datetime.combine(session, _OPEN, NEW_YORK)
         closed = close_time(session)
         seen = (self.now - self.plan.delay - opened) / (closed - opened)
-        return min(max(seen, 0.0), 1.0)
+        return min(max(seen, 0.0), 1.0) if self.feed.running or seen >= 1 else 0.0
 
     def newest(self) -> int:
         """Return the position of the newest session of which anything can be seen."""
@@ -62,7 +62,7 @@ class Vantage:
         return self._through((self.now.astimezone(NEW_YORK) - _since_midnight(_SNAPSHOT_CLEARED)).date())
 
     def _through(self, day: date) -> int:
-        return max(bisect_right(self.market.sessions, day) - 1, 0)
+        return max(bisect_right(self.feed.sessions, day) - 1, 0)
 
 
 def _since_midnight(moment: time) -> timedelta:

@@ -31,7 +31,7 @@ def assert_rows_equal(body: bytes, symbols: tuple[str, ...], bars: Bars) -> None
 def test_a_session_reads_back_as_its_bars(market: Market) -> None:
     bars = raw_bars(market, np.array([799]), np.arange(len(market.listings.symbols)))
     symbols = market.listings.symbols
-    body = grouped_body(RowWriter(symbols), bars, 1_759_262_400_000, adjusted=False, status="OK", name="id")
+    body = grouped_body(*RowWriter(symbols).rows(bars, 1_759_262_400_000), adjusted=False, status="OK", name="id")
     assert_rows_equal(body, symbols, bars)
 
 
@@ -47,7 +47,7 @@ def test_every_number_reads_back(
     symbols = tuple("ABCDEFGH")
     opened, high, low, close, average = prices
     bars = Bars(traded, opened, high, low, close, average, volume, trades)
-    body = grouped_body(RowWriter(symbols), bars, 1_759_262_400_000, adjusted=True, status="OK", name="id")
+    body = grouped_body(*RowWriter(symbols).rows(bars, 1_759_262_400_000), adjusted=True, status="OK", name="id")
     assert_rows_equal(body, symbols, bars)
 
 
