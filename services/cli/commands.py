@@ -28,7 +28,9 @@ from services.cli.flags import (
     PlanFlag,
     ProfileFlag,
     ProviderFlag,
+    RawFlag,
     ServiceFlag,
+    SplitsFlag,
     SymbolsFlag,
     TimeoutFlag,
     TopFlag,
@@ -73,7 +75,7 @@ def technic(
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913  # a parameter a flag
     *,
     context: typer.Context,
     provider: ProviderFlag = None,
@@ -81,13 +83,15 @@ def up(
     latency_ms: LatencyFlag = None,
     bars: BarsFlag = None,
     universe: UniverseFlag = None,
+    raw: RawFlag = False,
+    splits: SplitsFlag = None,
     home: HomeFlag = None,
 ) -> int:
     """Start the four services (and the simulator) on their standard ports, and stay until Ctrl-C.
 
     Gateway 50051, fetcher 50052, scorer 50053, inference 50054, simulator 8100, all on 127.0.0.1.
     """
-    source = _choose(SourceFlags(provider, plan, bars, universe, latency_ms))
+    source = _choose(SourceFlags(provider, plan, bars, universe, latency_ms, raw, splits))
     listing = partial(plan_stack, source, environment=os.environ, program=context.obj, home=_absolute(home))
     refuse_taken_ports(listing(STANDARD_ADDRESSES))
     with open_stack(STANDARD_ADDRESSES, listing, _absolute(home)) as stack:
@@ -106,6 +110,8 @@ def scan(  # noqa: PLR0913  # a parameter a flag
     latency_ms: LatencyFlag = None,
     bars: BarsFlag = None,
     universe: UniverseFlag = None,
+    raw: RawFlag = False,
+    splits: SplitsFlag = None,
     symbols: SymbolsFlag = "",
     types: TypesFlag = "",
     as_of: AsOfFlag = "",
@@ -129,7 +135,7 @@ def scan(  # noqa: PLR0913  # a parameter a flag
         profile=profile,
         include_ledger=ledger,
     )
-    flags = SourceFlags(provider, plan, bars, universe, latency_ms)
+    flags = SourceFlags(provider, plan, bars, universe, latency_ms, raw, splits)
     with _running(gateway, flags) if gateway else _own(flags, context.obj, home) as (address, stack):
         from services.cli.scan import ScanCommand, run  # noqa: PLC0415  # loads while the processes start
 

@@ -16,7 +16,8 @@ ProviderFlag = Annotated[
     Provider | None,
     typer.Option(
         metavar="NAME",
-        help="simulated: a generated market, the default. massive: the real one, with a key. files: see --bars.",
+        help="simulated: a generated market, the default. massive: the real one, with a key. files: see --bars. "
+        "replay: real bars of --bars through the simulated REST API.",
         rich_help_panel=_BARS,
     ),
 ]
@@ -31,13 +32,28 @@ PlanFlag = Annotated[
 ]
 BarsFlag = Annotated[
     Path | None,
-    typer.Option(metavar="PATH", help="Parquet file of daily bars; means --provider files.", rich_help_panel=_BARS),
+    typer.Option(
+        metavar="PATH",
+        help="Parquet or CSV file of daily bars, or a folder of such files; means --provider files.",
+        rich_help_panel=_BARS,
+    ),
 ]
 UniverseFlag = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Parquet file of names, types and sectors. Default: universe.parquet beside the bars.",
+        help="Parquet or CSV file of names, types, sectors and market caps. Default: universe.parquet beside the bars.",
+        rich_help_panel=_BARS,
+    ),
+]
+RawFlag = Annotated[
+    bool, typer.Option("--raw", help="The bars are not adjusted for splits; needs --splits.", rich_help_panel=_BARS)
+]
+SplitsFlag = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Parquet or CSV file of splits for --raw: symbol, date, ratio (new shares per old one).",
         rich_help_panel=_BARS,
     ),
 ]

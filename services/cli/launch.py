@@ -19,6 +19,8 @@ LOOPBACK: Final = "127.0.0.1"
 SIMULATOR_KEY_VARIABLE: Final = "SIMULATOR_KEY"
 SIMULATOR_CLOCK: Final = "2025-09-30T20:00"
 """New York time at which the simulated market stands, so that a scan of it is the same on every day."""
+SIMULATOR_PROVIDERS: Final = ("simulated", "replay")
+"""Providers that the simulator plays."""
 UNLIMITED_CALLS_PER_SECOND: Final = 10_000
 """Rate towards a simulator whose plan was not chosen: nobody is spared by waiting."""
 
@@ -114,7 +116,7 @@ def plan_stack(
         },
     }
     # The simulator first: making its market takes longest.
-    commands = [_simulator(source, addresses, shared, program, home)] if source.provider == "simulated" else []
+    commands = [_simulator(source, addresses, shared, program, home)] if source.provider in SIMULATOR_PROVIDERS else []
     for name, settings in links.items():
         address: str = getattr(addresses, name)
         own = {f"{name.upper()}_ADDRESS": address}
@@ -126,7 +128,10 @@ def _simulator(
     source: Source, addresses: Addresses, shared: dict[str, str], program: Program, home: Path | None
 ) -> ServiceCommand:
     port = addresses.simulator.rpartition(":")[2]
-    flags = ["--port", port, "--plan", source.plan or "advanced", "--clock", SIMULATOR_CLOCK]
+    flags = ["--port", port, "--plan", source.plan or "advanced", "--clock", source.clock or SIMULATOR_CLOCK]
+    if source.bars:
+        flags += ["--bars", str(source.bars)]
+        flags += ["--universe", str(source.universe)] if source.universe else []
     if source.latency_ms is not None:
         flags += ["--latency-ms", str(source.latency_ms)]
     if home:
@@ -137,14 +142,20 @@ def _simulator(
 
 
 def _fetcher_settings(source: Source, addresses: Addresses) -> dict[str, str]:
-    settings: dict[str, str] = {"FETCHER_PROVIDER": source.provider, "FETCHER_PLAN": source.plan or ""}
-    if source.provider == "simulated":
+    settings = {
+        "FETCHER_PROVIDER": source.provider,
+        "FETCHER_PLAN": source.plan or "",
+        "FETCHER_UNIVERSE_PATH": str(source.universe or ""),
+        KEY_VARIABLES[0]: source.key,
+    }
+    if source.provider in SIMULATOR_PROVIDERS:
         settings["FETCHER_BASE_URL"] = f"http://{addresses.simulator}"
-        settings["FETCHER_CLOCK"] = SIMULATOR_CLOCK
+        settings["FETCHER_CLOCK"] = source.clock or SIMULATOR_CLOCK
         if not source.plan:
             settings["FETCHER_PLAN"] = "advanced"
             settings["FETCHER_CALLS_PER_SECOND"] = str(UNLIMITED_CALLS_PER_SECOND)
-    settings["FETCHER_BARS_PATH"] = str(source.bars or "")
-    settings["FETCHER_UNIVERSE_PATH"] = str(source.universe or "")
-    settings[KEY_VARIABLES[0]] = source.key
+    if source.provider == "files":
+        settings["FETCHER_BARS_PATH"] = str(source.bars or "")
+        settings["FETCHER_SPLITS_PATH"] = str(source.splits or "")
+        settings["FETCHER_BARS_RAW"] = "true" if source.splits else ""
     return {name: value for name, value in settings.items() if value}

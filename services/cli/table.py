@@ -46,7 +46,8 @@ def draw(report: ScanReport, *, roomy: bool) -> RenderableType:
 
 def _heading(report: ScanReport) -> Text:
     profile = "" if report.profile in {"", "none"} else f", profile {report.profile}"
-    return Text(f"as of {report.as_of}, provider {report.provider}{profile}", style="bold")
+    replayed = " (real bars, replayed from files)" if report.provider == "replay" else ""
+    return Text(f"as of {report.as_of}, provider {report.provider}{replayed}{profile}", style="bold")
 
 
 def _table(report: ScanReport, *, roomy: bool) -> RenderableType:

@@ -61,13 +61,18 @@ async def open_source(settings: FetcherSettings, index: "SymbolIndex") -> "BarSo
     """
     import asyncio
 
+    import structlog
+
     from services.files.attributes import read_attributes
     from services.market.errors import ProviderAuthError
 
     if settings.provider == "files":
         from services.fetcher.local import LocalSource
 
-        return await LocalSource.open(local_files(settings), index)
+        local = await LocalSource.open(local_files(settings), index)
+        if local.dropped_count:
+            structlog.get_logger().warning("rows_without_session", count=local.dropped_count)
+        return local
     if not settings.api_key.get_secret_value():
         raise ProviderAuthError(f"the provider {settings.provider} needs a key: set MASSIVE_API_KEY")
     from services.fetcher.decode import decode_grouped

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from services.files.attributes import AttributeBook, find_universe, read_attributes
 from services.files.bars import BarTable
 from services.files.reader import find_files, read_bars
+from services.market.panel import FIELDS
 from services.market.sessions import NEW_YORK, from_day_number
 from services.market.vocabulary import SymbolType
 from services.simulator.quotes import Quotes

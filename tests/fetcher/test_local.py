@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from services.fetcher.local import LocalFiles, LocalSource
 from services.fetcher.symbols import SymbolIndex
-from services.files.digits import six_digits
+from services.market.adjust import Split
 from services.market.errors import LocalDataError
 from services.market.sessions import from_day_number, sessions_ending, to_day_number
 from services.market.vocabulary import SymbolType
@@ -65,9 +65,11 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return writer
 
 
-async def open_bars(path: Path, universe_path: Path | None = None) -> tuple[LocalSource, SymbolIndex]:
+async def open_bars(
+    path: Path, universe_path: Path | None = None, splits_path: Path | None = None
+) -> tuple[LocalSource, SymbolIndex]:
     index = SymbolIndex()
-    return await LocalSource.open(LocalFiles(path, universe_path), index), index
+    return await LocalSource.open(LocalFiles(path, universe_path, splits_path), index), index
 
 
 async def closes(source: LocalSource, index: SymbolIndex, session: date) -> dict[str, float]:
@@ -164,22 +166,6 @@ async def test_rows_on_days_without_a_session_are_dropped_and_counted(write: Cal
     assert source.latest_session() == LAST
     assert list(await closes(source, index, SESSIONS[0])) == ["A"]
     assert (await source.session_bars(odd[0])).bars.shape == (5, 0)
-
-
-@given(st.lists(st.floats(width=32, allow_nan=True), min_size=1, max_size=50))
-@example([0.0, -0.0, 1e-45, 3.4e38, float("nan"), float("inf"), 999999.5, 100000.5, 100001.5, 0.5, 1e6])
-@example([1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5])
-def test_six_digits_are_those_of_printing(values: list[float]) -> None:
-    found = six_digits(np.array(values, np.float32).astype(np.float64))
-    expected = np.array([float(f"{np.float32(value).item():.6g}") for value in values])
-    assert found.tobytes() == expected.tobytes() or np.array_equal(found, expected, equal_nan=True)
-
-
-@given(st.integers(1, 999_999), st.integers(0, 11))
-def test_six_digits_undo_what_a_float32_did_to_a_price(digits: int, power: int) -> None:
-    price = float(f"{digits}e-{power}")
-    if price >= 1e-6:
-        assert six_digits(np.array([price], np.float32).astype(np.float64)).tolist() == [price]
 
 
 async def test_listings_are_joined_on_the_symbol_of_the_bars(write: Callable[..., Path]) -> None:
@@ -320,6 +306,25 @@ async def test_a_file_that_is_no_universe_is_refused(write: Callable[..., Path],
     path = write(columns())
     write(table, "universe.parquet")
     assert said in await refused(path)
+
+
+async def test_a_folder_is_a_source_and_its_universe_and_splits_are_no_bars(write: Callable[..., Path]) -> None:
+    path = write(columns(["A"], [*SESSIONS[:2]]), "1.parquet")
+    write(columns(["A"], [*SESSIONS[2:]]), "2.parquet")
+    write(universe(("A", "etf")), "universe.parquet")
+    splits = write({"symbol": ["A"], "date": [LAST], "ratio": [2.0]}, "splits.parquet")
+    source, _ = await open_bars(path.parent, None, splits)
+    assert (await source.symbol_bars("A", SESSIONS[0], LAST)).bars.shape == (5, 4)
+    assert [one.type for one in await source.listings()] == [SymbolType.ETF]
+
+
+async def test_raw_bars_come_with_the_splits_from_a_day_on(write: Callable[..., Path]) -> None:
+    days, ratios = [SESSIONS[1], SESSIONS[3], SESSIONS[2]], [4.0, 0.5, 2.0]
+    splits = write({"symbol": ["A", "A", "OTHER"], "date": days, "ratio": ratios}, "splits.parquet")
+    source, _ = await open_bars(write(columns(["A"])), None, splits)
+    early, late = (Split("A", to_day_number(day), 1.0, ratio) for day, ratio in zip(days[:2], ratios[:2], strict=True))
+    assert await source.splits(SESSIONS[0]) == (early, late)
+    assert await source.splits(SESSIONS[2]) == (late,)
 
 
 async def test_the_real_market_is_read(shared_data: Path) -> None:
