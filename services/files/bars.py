@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from services.files.digits import six_digits
 from services.market.panel import FIELDS
-from services.market.sessions import from_day_number, to_day_number
+from services.market.sessions import FIRST, LAST, from_day_number, sessions_between, to_day_number
 
 LISTED_SESSIONS: Final = 300
 """A symbol counts as listed if it has a bar in so many of the last sessions: the history of a scan."""
@@ -47,10 +47,10 @@ class BarTable:
         return from_day_number(int(self.session_days[-1]))
 
     def listed(self, through: date) -> NDArray[np.intp]:
-        """Return the positions of the symbols with a bar in the `LISTED_SESSIONS` last sessions through a day."""
-        end = int(np.searchsorted(self.session_days, to_day_number(through), side="right"))
-        bars = slice(int(self.starts[max(end - LISTED_SESSIONS, 0)]), int(self.starts[end]))
-        return np.flatnonzero(np.bincount(self.columns[bars], minlength=len(self.symbols)))
+        """Return the positions of the symbols with a bar in the exchange's `LISTED_SESSIONS` sessions through a day."""
+        end = min(max(through, FIRST), LAST)
+        first = sessions_between(FIRST, end)[-LISTED_SESSIONS:][0]
+        return np.flatnonzero(np.bincount(self.columns[self.rows(first, end)], minlength=len(self.symbols)))
 
     def rows(self, first: date, last: date) -> slice:
         """Return where the bars of the sessions from `first` to `last` lie."""

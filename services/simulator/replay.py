@@ -45,7 +45,6 @@ EXCHANGE_CODES: Final = MappingProxyType(
 """Market identifier codes by what files call the exchange; other texts are served as they are."""
 
 _EVENING: Final = time(20)
-_KEYS: Final = ("T", "o", "h", "l", "c", "v")
 
 
 class Replay:
@@ -133,8 +132,10 @@ class Replay:
         # JSON has neither NaN nor infinity.
         good = np.isfinite(values).all(axis=0)
         names = [self.symbols[column] for column in self._table.columns[rows][good].tolist()]
-        bars = zip(names, *values[:, good].tolist(), strict=True)
-        found = [{**dict(zip(_KEYS, bar, strict=True)), "t": timestamp_ms} for bar in bars]
+        found = [
+            {"T": symbol, "v": volume, "o": opened, "c": close, "h": high, "l": low, "t": timestamp_ms}
+            for symbol, opened, high, low, close, volume in zip(names, *values[:, good].tolist(), strict=True)
+        ]
         return orjson.dumps(found)[1:-1], len(found)
 
     def listed(self, day: date) -> NDArray[np.bool_]:

@@ -60,6 +60,25 @@ def test_files_are_named_to_the_fetcher_alone() -> None:
     assert "FETCHER_PLAN" not in fetcher
 
 
+def test_raw_files_come_with_their_splits() -> None:
+    source = Source("files", bars=Path("/bars"), splits=Path("/splits"))
+    fetcher = by_name(plan_stack(source, STANDARD_ADDRESSES, {}))["fetcher"].environment
+    assert (fetcher["FETCHER_BARS_RAW"], fetcher["FETCHER_SPLITS_PATH"]) == ("true", "/splits")
+
+
+def test_a_replay_is_a_simulator_over_files_and_one_clock() -> None:
+    clock = "2025-07-09T20:00"
+    source = Source("replay", bars=Path("/bars"), universe=Path("/universe"), clock=clock, key="s3cret")
+    planned = by_name(plan_stack(source, STANDARD_ADDRESSES, {}))
+    argv = planned["simulator"].argv
+    told = {flag: argv[argv.index(flag) + 1] for flag in ("--bars", "--universe", "--clock")}
+    assert told == {"--bars": "/bars", "--universe": "/universe", "--clock": clock}
+    fetcher = planned["fetcher"].environment
+    assert (fetcher["FETCHER_PROVIDER"], fetcher["FETCHER_CLOCK"]) == ("replay", clock)
+    assert fetcher["FETCHER_UNIVERSE_PATH"] == "/universe"
+    assert "FETCHER_BARS_PATH" not in fetcher
+
+
 def test_the_environment_is_handed_on_and_processes_leave_with_us() -> None:
     for command in plan_stack(
         SIMULATED, STANDARD_ADDRESSES, {"FETCHER_CONCURRENCY": "5", "MALLOC_TRIM_THRESHOLD_": "1"}

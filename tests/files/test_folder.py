@@ -70,6 +70,8 @@ def test_the_listed_symbols_are_those_of_the_sessions_before_a_day(tmp_path: Pat
     write_parquet(tmp_path / "old.parquet", ["OLD"], [date(2020, 1, 2)])
     write_parquet(tmp_path / "new.parquet", ["NEW"], SESSIONS[2:])
     table = read_bars(find_files(tmp_path))
-    assert [table.symbols[place] for place in table.listed(date(2020, 1, 1))] == []
-    assert [table.symbols[place] for place in table.listed(SESSIONS[0])] == ["OLD"]
-    assert {table.symbols[place] for place in table.listed(LAST)} == {"OLD", "NEW"}
+    listed = {
+        day: [table.symbols[place] for place in table.listed(day)]
+        for day in (date(1999, 1, 1), date(2020, 1, 1), date(2020, 1, 4), SESSIONS[1], LAST, date(2050, 1, 1))
+    }
+    assert list(listed.values()) == [[], [], ["OLD"], [], ["NEW"], []]

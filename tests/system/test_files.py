@@ -1,0 +1,159 @@
+"""Scans of bars from files: directly, raw with their splits, and replayed through the provider's REST API."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+from pyarrow import parquet
+
+from services.market.sessions import sessions_ending
+from services.simulator.api import Terms, create_replay
+from services.simulator.plans import PLANS
+from services.simulator.replay import Replay
+from services.simulator.serve import serving
+from tests.system.conftest import KEY, Scan, running, simulated_settings
+
+LAST = date(2025, 7, 9)
+SESSIONS = sessions_ending(LAST, 310)
+CONTEXT = ("SPY", "QQQ", "HYG", "LQD", "SHY", "TLT", "IEF", "VIXY")
+STOCKS = tuple(f"S{number:02}" for number in range(40))
+SYMBOLS = (*CONTEXT, *STOCKS, "BRK-B", "T", "ABR_D")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the files of a test are."""
+
+    bars: Path
+    universe: Path
+    raw: Path
+    splits: Path
+
+
+def write_bars(path: Path, columns: dict[str, Any], order: NDArray[np.intp]) -> None:
+    """Write bars with float32 prices, as the real ones are."""
+    prices = {name: columns[name].astype(np.float32) for name in ("open", "high", "low", "close")}
+    parquet.write_table(pa.table(columns | prices).take(order), path)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Random walks of 51 symbols, what is known of most, and the same bars before two splits."""
+    rng = np.random.default_rng(5)
+    shape = (len(SYMBOLS), len(SESSIONS))
+    close = np.round(np.exp(rng.normal(0, 0.02, shape).cumsum(axis=1) + rng.uniform(0.5, 5, (shape[0], 1))), 2) + 1
+    spread = np.round(close * rng.uniform(0.001, 0.02, shape), 2)
+    values = {
+        "symbol": np.repeat(SYMBOLS, shape[1]),
+        "date": list(SESSIONS) * shape[0],
+        "open": (close - spread / 2).ravel(),
+        "high": (close + spread).ravel(),
+        "low": (close - spread).ravel(),
+        "close": close.ravel(),
+        "volume": rng.uniform(1e4, 1e7, shape).ravel(),
+    }
+    kept = np.flatnonzero(rng.random(close.size) > 0.01)
+    folder = tmp_path_factory.mktemp("files")
+    found = Files(folder / "bars.parquet", folder / "universe.parquet", folder / "raw.parquet", folder / "splits.csv")
+    write_bars(found.bars, values, kept)
+    known = [symbol for symbol in SYMBOLS if symbol != "S07"]
+    attributes = {
+        "bars_symbol": known,
+        "name": [f"{symbol} Inc." for symbol in known],
+        "exchange": ["NYSE"] * len(known),
+        "type": ["etf" if symbol in CONTEXT else "unclassified" if symbol == "T" else "common" for symbol in known],
+        "sector": ["Finance"] * len(known),
+        "market_cap": rng.choice([1e8, 1e9, 1e11, np.nan], len(known)),
+        "test_issue": ["Y" if symbol == "S08" else "N" for symbol in known],
+    }
+    parquet.write_table(pa.table(attributes), found.universe)
+    before = np.array([day < SESSIONS[200] for day in values["date"]])
+    for symbol, ratio in (("S00", 4.0), ("BRK-B", 0.5)):
+        restated = before & (values["symbol"] == symbol)
+        for name in ("open", "high", "low", "close"):
+            values[name] = np.where(restated, values[name] * ratio, values[name])
+        values["volume"] = np.where(restated, values["volume"] / ratio, values["volume"])
+    write_bars(found.raw, values, kept)
+    found.splits.write_text(f"symbol,date,ratio\nS00,{SESSIONS[200]},4\nBRK.B,{SESSIONS[200]},0.5\nOTHER,{LAST},9\n")
+    return found
+
+
+@asynccontextmanager
+async def replayed(bars: Path, universe: Path | None, **changes: Any) -> AsyncIterator[dict[str, Any]]:
+    """Serve files over HTTP; yields the settings of a fetcher that reads them there."""
+    replay = await asyncio.to_thread(Replay.read, bars, universe)
+    app = create_replay(replay, Terms(KEY, PLANS["advanced"]), lambda: replay.evening)
+    async with serving(app, socket.create_server(("127.0.0.1", 0))) as url:
+        clock = f"{replay.evening:%Y-%m-%dT%H:%M}"
+        yield simulated_settings(url, provider="replay", clock=clock, universe_path=universe, **changes)
+
+
+async def scan(folder: Path, settings: dict[str, Any], **fields: Any) -> Scan:
+    """Run one scan on services of its own."""
+    await asyncio.to_thread(folder.mkdir)
+    async with running(folder, settings) as stack:
+        return await stack.scan(top_count=0, include_ledger=True, **fields)
+
+
+def ratings(scan: Scan) -> dict[str, float]:
+    """Return the TechRating of every row."""
+    return {
+        symbol: rating for rows in scan.rows for symbol, rating in zip(rows.symbols, rows.tech_ratings, strict=True)
+    }
+
+
+async def test_files_and_their_replay_give_the_same_result(files: Files, tmp_path: Path) -> None:
+    direct = await scan(tmp_path / "a", {"provider": "files", "bars_path": files.bars})
+    async with replayed(files.bars, files.universe) as settings:
+        through = await scan(tmp_path / "b", settings)
+    assert (direct.result.provider, through.result.provider) == ("files", "replay")
+    assert not direct.result.simulated
+    assert not through.result.simulated
+    assert direct.result.provider_request_count == 0
+    assert through.result.provider_request_count > 300
+    assert direct.result.result_hash == through.result.result_hash
+    assert direct.rows == through.rows
+    assert {"BRK-B", "T", "S07"} < set(direct.symbols)
+    assert "S08" not in direct.symbols
+    assert len({flags for batch in direct.rows for flags in batch.flags}) > 2
+
+
+async def test_raw_bars_with_their_splits_are_the_adjusted_ones(files: Files, tmp_path: Path) -> None:
+    adjusted = await scan(tmp_path / "a", {"provider": "files", "bars_path": files.bars})
+    raw_settings = {"provider": "files", "bars_path": files.raw, "bars_raw": True, "splits_path": files.splits}
+    raw = await scan(tmp_path / "b", raw_settings)
+    taken_as_adjusted = await scan(tmp_path / "c", {"provider": "files", "bars_path": files.raw})
+    assert set(raw.symbols) == set(adjusted.symbols)
+    ratings = {
+        symbol: rating for batch in raw.rows for symbol, rating in zip(batch.symbols, batch.tech_ratings, strict=True)
+    }
+    for batch in adjusted.rows:
+        for symbol, rating in zip(batch.symbols, batch.tech_ratings, strict=True):
+            assert ratings[symbol] == pytest.approx(rating, abs=1e-6)
+    assert taken_as_adjusted.result.result_hash != raw.result.result_hash
+
+
+async def test_a_past_session_of_a_file_is_scanned(files: Files, tmp_path: Path) -> None:
+    past = await scan(tmp_path / "a", {"provider": "files", "bars_path": files.bars}, as_of=str(SESSIONS[-6]))
+    assert past.result.as_of == str(SESSIONS[-6])
+
+
+@pytest.mark.real_data
+async def test_the_real_market_and_its_replay_give_the_same_result(shared_data: Path, tmp_path: Path) -> None:
+    bars, universe = shared_data / "bars_2025.parquet", shared_data / "universe.parquet"
+    direct = await scan(tmp_path / "a", {"provider": "files", "bars_path": bars})
+    closes = {symbol: close for batch in direct.rows for symbol, close in zip(batch.symbols, batch.closes, strict=True)}
+    assert closes["AAPL"] == 211.14
+    assert {"V", "TSM", "BRK-B", "T", "MO"} < set(closes)
+    async with replayed(bars, universe) as settings:
+        through = await scan(tmp_path / "b", settings)
+    assert direct.result.result_hash == through.result.result_hash
