@@ -106,7 +106,7 @@ def scan(  # noqa: PLR0913  # a parameter a flag
     latency_ms: LatencyFlag = None,
     bars: BarsFlag = None,
     universe: UniverseFlag = None,
-    symbols: SymbolsFlag = "",
+    symbols: SymbolsFlag = None,
     types: TypesFlag = "",
     as_of: AsOfFlag = "",
     budget: BudgetFlag = "90s",
@@ -121,7 +121,7 @@ def scan(  # noqa: PLR0913  # a parameter a flag
     The report goes to stdout, progress to stderr.
     """
     request = ScanRequest(
-        symbols=options.parse_symbols(symbols),
+        symbols=() if symbols is None else options.parse_symbols(symbols),
         types=options.parse_types(types),
         as_of=options.parse_as_of(as_of),
         budget_s=options.parse_time(budget, "--budget"),
