@@ -112,7 +112,7 @@ def scan(  # noqa: PLR0913  # a parameter a flag
     universe: UniverseFlag = None,
     raw: RawFlag = False,
     splits: SplitsFlag = None,
-    symbols: SymbolsFlag = "",
+    symbols: SymbolsFlag = None,
     types: TypesFlag = "",
     as_of: AsOfFlag = "",
     budget: BudgetFlag = "90s",
@@ -127,7 +127,7 @@ def scan(  # noqa: PLR0913  # a parameter a flag
     The report goes to stdout, progress to stderr.
     """
     request = ScanRequest(
-        symbols=options.parse_symbols(symbols),
+        symbols=() if symbols is None else options.parse_symbols(symbols),
         types=options.parse_types(types),
         as_of=options.parse_as_of(as_of),
         budget_s=options.parse_time(budget, "--budget"),

@@ -64,35 +64,13 @@ def to_rows(batch: pb.RowBatch) -> Iterator[Row]:
     Raises:
         ValueError: its columns are not of equal length.
     """
-    columns = zip(
-        batch.symbols,
-        batch.names,
-        batch.types,
-        batch.sectors,
-        batch.scores,
-        batch.tech_ratings,
-        batch.signals,
-        batch.alpha_5,
-        batch.alpha_10,
-        batch.closes,
-        batch.market_caps,
-        batch.flags,
-        strict=True,
+    words = zip(batch.symbols, batch.names, batch.types, batch.sectors, batch.signals, batch.flags, strict=True)
+    numbers = zip(
+        batch.scores, batch.tech_ratings, batch.alpha_5, batch.alpha_10, batch.closes, batch.market_caps, strict=True
     )
-    for position, (
-        symbol,
-        name,
-        kind,
-        sector,
-        score,
-        rating,
-        signal,
-        alpha_5,
-        alpha_10,
-        close,
-        cap,
-        flags,
-    ) in enumerate(columns):
+    rows = zip(words, numbers, strict=True)
+    for position, ((symbol, name, kind, sector, signal, flags), values) in enumerate(rows):
+        score, rating, alpha_5, alpha_10, close, market_cap = values
         yield Row(
             rank=batch.first_rank + position,
             symbol=symbol,
@@ -105,7 +83,7 @@ def to_rows(batch: pb.RowBatch) -> Iterator[Row]:
             alpha_5=alpha_5,
             alpha_10=alpha_10,
             close=close,
-            market_cap=cap,
+            market_cap=market_cap,
             flags=tuple(str(flag.name) for flag in Flag(flags)),
             factors={column.name: column.values[position] for column in batch.factors},
         )

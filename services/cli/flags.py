@@ -69,7 +69,7 @@ GatewayFlag = Annotated[
     str, typer.Option(metavar="ADDR", help="Use the gateway there. Default: start services for this scan alone.")
 ]
 SymbolsFlag = Annotated[
-    str, typer.Option(metavar="A,B", help="Symbols, separated by commas. Default: all.", rich_help_panel=_WHAT)
+    str | None, typer.Option(metavar="A,B", help="Symbols, separated by commas. Default: all.", rich_help_panel=_WHAT)
 ]
 TypesFlag = Annotated[
     str,

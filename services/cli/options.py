@@ -49,7 +49,11 @@ def parse_time(text: str, flag: str) -> float:
 
 def parse_symbols(text: str) -> tuple[str, ...]:
     """Read symbols separated by commas; their spelling is the gateway's matter."""
-    return tuple(symbol for part in text.split(",") if (symbol := part.strip()))
+    symbols = tuple(symbol for part in text.split(",") if (symbol := part.strip()))
+    if not symbols:
+        # As from a variable that is empty: the whole universe would be a surprise.
+        raise InvalidRequestError("--symbols names none: write them like AAPL,BRK.B, or leave it out for the universe")
+    return symbols
 
 
 def parse_types(text: str) -> tuple[SymbolType, ...]:

@@ -35,8 +35,10 @@ def test_symbols_are_split_and_keep_their_case() -> None:
     assert options.parse_symbols(" AAPL, BRK.B ,,KIMpL") == ("AAPL", "BRK.B", "KIMpL")
 
 
-def test_no_symbols_mean_all() -> None:
-    assert options.parse_symbols("") == ()
+@pytest.mark.parametrize("text", ["", " ", ",,"])
+def test_a_list_without_symbols_is_refused_rather_than_taken_for_all(text: str) -> None:
+    with pytest.raises(InvalidRequestError, match="leave it out"):
+        options.parse_symbols(text)
 
 
 def test_types_are_read_in_any_case() -> None:

@@ -34,7 +34,7 @@ async def test_a_scan_starts_its_stack_and_leaves_nothing_behind(technic: Techni
 
 @pytest.mark.parametrize(
     ("mode", "code", "words"),
-    [("refuse", 2, "not a plan"), ("fail", 69, "the disk is full"), ("unreadable", 2, "these are no bars")],
+    [("fail", 69, "the disk is full"), ("unreadable", 2, "these are no bars")],
 )
 async def test_a_service_that_does_not_start_ends_the_scan(technic: Technic, mode: str, code: int, words: str) -> None:
     outcome = await technic.run("scan", module="tests.cli.driver", FAKE_FETCHER=mode)
@@ -93,8 +93,8 @@ async def test_a_service_that_dies_in_mid_scan_is_named(technic: Technic) -> Non
 
 
 async def test_a_key_that_is_set_but_not_used_is_mentioned(technic: Technic) -> None:
-    outcome = await technic.run("scan", module="tests.cli.driver", MASSIVE_API_KEY="k-real")
-    assert outcome.code == 0
+    outcome = await technic.run("scan", module="tests.cli.driver", MASSIVE_API_KEY="k-real", FAKE_FETCHER="refuse")
+    assert outcome.code == 2
     assert "--provider massive" in outcome.err
     assert "k-real" not in outcome.err + outcome.out
 
