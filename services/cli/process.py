@@ -10,7 +10,7 @@ from typing import Final
 
 from services.cli import exits
 from services.cli.launch import ServiceCommand
-from services.market.errors import InvalidRequestError, ServiceUnavailableError, TechnicError
+from services.market.errors import InvalidRequestError, LocalDataError, ServiceUnavailableError, TechnicError
 
 LOG_BOUND: Final = 10 * 1024 * 1024
 """Bytes after which a kept log is set aside when the next process starts."""
@@ -67,7 +67,8 @@ class ServiceProcess:
             raise InvalidRequestError(f"the {self.name} refuses its settings: {words}")
         ended = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
         kind = next((kind for kind in TechnicError.__subclasses__() if kind.reason == reason), ServiceUnavailableError)
-        raise kind(f"the {self.name} ended ({ended}): {words}")
+        # Wrong files are the user's matter, and the words name them: no need to tell which process read them.
+        raise kind(words if kind is LocalDataError else f"the {self.name} ended ({ended}): {words}")
 
     def last_words(self) -> str:
         """Return what the process logged last, as one line."""
