@@ -7,7 +7,7 @@ BARS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scan test check format lock models clean
+.PHONY: help setup scan test check format lock models golden clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -48,6 +48,9 @@ lock: setup ## pin the newest versions that pyproject.toml allows
 
 models: setup ## make the placeholder models anew
 	$(BIN)/python -m services.inference.placeholder
+
+golden: setup ## write the golden result of the simulated market anew
+	$(BIN)/python -m tests.system.golden $$(mktemp -d)
 
 clean: ## remove everything that can be made again
 	rm -rf .venv gen build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from services.simulator.market import Market
 from services.simulator.noise import noise_at
+from services.simulator.portable import exp, growth
 
 SCALE: Final = 10_000
 """Prices are counted in units of $0.0001 and volumes in units of 0.0001 shares."""
@@ -51,14 +52,12 @@ def raw_bars(market: Market, sessions: NDArray[np.int64], columns: NDArray[np.in
     before = np.where(before > 0, before * market.splits.previous_basis(sessions, columns), close)
     spread = market.traits.spread[columns]
     # A part of the move happens over night; the rest, and some noise, between open and close.
-    opened = _quoted(before * (close / before) ** 0.4 * np.exp(0.35 * spread * noise.gap))
+    opened = _quoted((before + 0.4 * (close - before)) * growth(0.35 * spread * noise.gap))
     top, bottom = np.maximum(opened, close), np.minimum(opened, close)
-    high = np.maximum(_quoted(top * np.exp(0.45 * spread * noise.upper)), top)
-    low = np.minimum(_quoted(bottom * np.exp(-0.45 * spread * noise.lower)), bottom)
-    surprise = np.minimum(np.abs(np.log(close / before)) / (spread + 0.002), 6)
-    activity = (
-        np.exp(0.35 * noise.activity + 0.25 * surprise) * np.where(market.half_days[sessions], 0.45, 1.0)[:, None]
-    )
+    high = np.maximum(_quoted(top * (1 + 0.45 * spread * noise.upper)), top)
+    low = np.minimum(_quoted(bottom / (1 + 0.45 * spread * noise.lower)), bottom)
+    surprise = np.minimum(np.abs(close - before) / (np.minimum(close, before) * (spread + 0.002)), 6)
+    activity = exp(0.35 * noise.activity + 0.25 * surprise) * np.where(market.half_days[sessions], 0.45, 1.0)[:, None]
     shares = np.maximum(market.traits.dollars[columns] * activity / (close / SCALE), 1)
     present = noise.dice >= _ABSENT_ODDS
     fractional = noise.dice >= 65_536 - _FRACTION_ODDS

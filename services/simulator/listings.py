@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from services.simulator.portable import normal
+
 CONTEXT: Final = ("SPY", "QQQ", "HYG", "LQD", "SHY", "TLT", "IEF", "VIXY")
 """Context ETFs, always the first columns."""
 
@@ -63,20 +65,20 @@ class Listings:
         active: number of symbols that are listed when the window ends.
         kind: index into KINDS, int8.
         sector: index into `companies.SECTORS`, int8.
-        size: standard normal; what is larger is dearer, more traded and calmer, float32.
+        size: standard normal; what is larger is dearer, more traded and calmer, float64.
         first: position of the first session with a bar, int16.
         last: position of the last session with a bar, int16; below `first` for a symbol that never trades.
-        fill: probability of a bar in a session, float32.
+        fill: probability of a bar in a session, float64.
     """
 
     symbols: tuple[str, ...]
     active: int
     kind: NDArray[np.int8]
     sector: NDArray[np.int8]
-    size: NDArray[np.float32]
+    size: NDArray[np.float64]
     first: NDArray[np.int16]
     last: NDArray[np.int16]
-    fill: NDArray[np.float32]
+    fill: NDArray[np.float64]
 
     @property
     def lasting_stocks(self) -> NDArray[np.int64]:
@@ -112,17 +114,17 @@ def make_listings(seed: int, count: int, sessions: int, horizon: int) -> Listing
         active=count,
         kind=kind,
         sector=rng.choice(len(_SECTOR_SHARES), columns, p=_SECTOR_SHARES).astype(np.int8),
-        size=rng.standard_normal(columns, np.float32),
+        size=normal(rng, columns),
         first=first,
         last=last,
-        fill=np.where(thin, rng.uniform(0.3, 0.97, columns), 1.0).astype(np.float32),
+        fill=np.where(thin, 0.3 + 0.67 * rng.random(columns), 1.0),
     )
 
 
 def _kinds(count: int) -> NDArray[np.int8]:
     exact = np.array([item.share for item in KINDS]) * count
     counts = np.floor(exact + 1e-9).astype(int)
-    counts[np.argsort(counts - exact)[: count - counts.sum()]] += 1
+    counts[np.argsort(counts - exact, kind="stable")[: count - counts.sum()]] += 1
     counts[ETF] -= len(CONTEXT)
     delisted = max(2, count // 50)
     parts = ((ETF, len(CONTEXT)), *enumerate(counts), (COMMON, delisted), (COMMON, 1))

@@ -14,7 +14,7 @@ from services.simulator.listings import Listings, make_listings
 from services.simulator.prices import Traits, make_traits, walk
 from services.simulator.splits import SplitBook, SplitRow, plan_splits
 
-GENERATOR_VERSION: Final = 2
+GENERATOR_VERSION: Final = 3
 """Goes up with every change that alters a bar: it is part of the name under which bodies are kept."""
 
 HISTORY: Final = 800
@@ -136,10 +136,10 @@ def _half_days(spec: MarketSpec) -> NDArray[np.bool_]:
 
 
 def _ticks(path: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Round log prices to what is quoted: cents from $1 on, hundredths of a cent below; units of $0.0001."""
+    """Round prices to what is quoted: cents from $1 on, hundredths of a cent below; units of $0.0001."""
     closes = np.empty(path.shape, np.int32)
     for row, target in zip(path, closes, strict=True):
-        price = np.exp(row)
+        price = row.astype(np.float64)
         target[:] = np.where(price < 1, np.maximum(np.rint(price * 10_000), 1), np.rint(price * 100) * 100)
     return closes
 
@@ -153,7 +153,7 @@ def _drop_untraded(seed: int, listings: Listings, closes: NDArray[np.int32]) -> 
     unlisted = (position < listings.first[changing]) | (position > listings.last[changing])
     closes[:, changing] *= ~unlisted
     thin = np.flatnonzero(listings.fill < 1)
-    closes[:, thin] *= rng.random((sessions, len(thin)), np.float32) < listings.fill[thin]
+    closes[:, thin] *= rng.random((sessions, len(thin))) < listings.fill[thin]
     halted = rng.choice(np.arange(8, listings.active), max(2, listings.active // 200), replace=False)
     for column, begin, length in zip(
         halted, rng.integers(1, sessions, len(halted)), rng.integers(1, 13, len(halted)), strict=True

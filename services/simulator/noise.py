@@ -11,9 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from services.simulator.portable import gridded
+
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 _MASK: Final = (1 << 64) - 1
-_CENTRES: Final = ((np.arange(1 << 16) + 0.5) / (1 << 16)).astype(np.float64)
+_CENTRES: Final = (np.arange(1 << 16) + 0.5) / (1 << 16)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +62,7 @@ def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return key
 
 
-_exponential: Final = (-np.log(_CENTRES)).astype(np.float32)
-_cosine: Final = np.cos(2 * np.pi * _CENTRES).astype(np.float32)
-_sine: Final = np.sin(2 * np.pi * _CENTRES).astype(np.float32)
+# On a grid, since logs and cosines differ in the last bit between C libraries: no entry lies near a tie of it.
+_exponential: Final = gridded(-np.log(_CENTRES)).astype(np.float32)
+_cosine: Final = gridded(np.cos(2 * np.pi * _CENTRES)).astype(np.float32)
+_sine: Final = gridded(np.sin(2 * np.pi * _CENTRES)).astype(np.float32)

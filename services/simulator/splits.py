@@ -55,9 +55,9 @@ class SplitBook:
         return int(np.searchsorted(self._session, session, side="right"))
 
     def rebase(self, path: NDArray[np.float32]) -> None:
-        """Turn log prices of the first session's basis into those that were traded, in place; (session, column)."""
+        """Turn prices of the first session's basis into those that were traded, in place; (session, column)."""
         for session, column, factor in zip(self._session, self._column, self._traded_factor, strict=True):
-            path[session:, column] -= np.float32(np.log(factor))
+            path[session:, column] /= factor
 
     def previous_basis(self, sessions: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what a close of the session before is multiplied by to compare with a session, (session, column)."""
@@ -96,7 +96,7 @@ def plan_splits(seed: int, listings: Listings, path: NDArray[np.float32], horizo
     sessions = len(path)
     stocks = listings.lasting_stocks
     when = rng.integers(5, sessions, len(stocks))
-    by_price = np.argsort(path[when, stocks])
+    by_price = np.argsort(path[when, stocks], kind="stable")
     forward, reverse = max(3, len(stocks) // 50), max(3, len(stocks) // 16)
     dates = dict(zip(stocks.tolist(), when.tolist(), strict=True))
     dearest = stocks[by_price[::-1][:forward]].tolist()
