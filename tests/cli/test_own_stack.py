@@ -34,7 +34,10 @@ async def test_a_scan_starts_its_stack_and_leaves_nothing_behind(technic: Techni
 
 @pytest.mark.parametrize(
     ("mode", "code", "words"),
-    [("fail", 69, "the disk is full"), ("unreadable", 2, "these are no bars")],
+    [
+        ("fail", 69, "technic: the fetcher ended (exit code 69): the disk is full"),
+        ("unreadable", 2, "technic: these are no bars"),
+    ],
 )
 async def test_a_service_that_does_not_start_ends_the_scan(technic: Technic, mode: str, code: int, words: str) -> None:
     outcome = await technic.run("scan", module="tests.cli.driver", FAKE_FETCHER=mode)

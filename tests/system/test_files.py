@@ -52,7 +52,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     shape = (len(SYMBOLS), len(SESSIONS))
     close = np.round(np.exp(rng.normal(0, 0.02, shape).cumsum(axis=1) + rng.uniform(0.5, 5, (shape[0], 1))), 2) + 1
     spread = np.round(close * rng.uniform(0.001, 0.02, shape), 2)
-    values = {
+    values: dict[str, Any] = {
         "symbol": np.repeat(SYMBOLS, shape[1]),
         "date": list(SESSIONS) * shape[0],
         "open": (close - spread / 2).ravel(),
