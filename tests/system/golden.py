@@ -14,7 +14,7 @@ KEPT = ("as_of", "provider", "simulated", "profile", "requested_count", "scored_
 def scan(home: Path, *flags: str) -> dict[str, Any]:
     """Scan the default simulated market by the command, with a stack and a home of its own; return its document."""
     technic = Path(sys.executable).with_name("technic")
-    command = [technic, "scan", "--format", "json", "--top", str(TOP), "--home", home, *flags]
+    command = [str(technic), "scan", "--format", "json", "--top", str(TOP), "--home", str(home), *flags]
     ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=100)
     return dict(json.loads(ran.stdout))
 
