@@ -26,6 +26,7 @@ def main(program: Program = service_program) -> int:
     try:
         return _run(program)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         return _complain("cancelled", exits.CANCELLED)
     except TechnicError as error:
         again = "" if error.retry_after_s is None else f" (try again in {error.retry_after_s:.0f} s)"

@@ -119,4 +119,5 @@ def _hurried() -> Iterator[list[int]]:
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        # Whoever presses again and again must not break off the way out either.
+        signal.signal(signal.SIGINT, signal.SIG_IGN if pressed else before)
