@@ -4,12 +4,19 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 
+from services.cli.source import Source
+from technic.v1 import gateway_service_pb2 as pb
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.client import TimedScan
 from tests.benchmarks.figures import Figure, to_json, to_markdown
+from tests.benchmarks.scale import QUICK
+from tests.benchmarks.stacks import Provider
 
 COMMAND = (sys.executable, "-m", "tests.benchmarks", "--quick", "--out")
 FIELDS = {"name", "unit", "n", "median", "min", "max", "floor", "target", "limit", "ok", "peer", "note"}
@@ -42,6 +49,16 @@ def test_a_bench_that_is_broken_off_ends_what_it_started(tmp_path: Path) -> None
         assert bench.wait(timeout=30) == 130
     assert not any(process.is_running() for process in started)
     assert not (tmp_path / "bench.json").exists()
+
+
+def test_results_disagree_when_any_two_states_come_to_different_hashes() -> None:
+    provider = Provider("127.0.0.1:1", Source("simulated"), Path())
+    bench = Bench(provider, QUICK, lambda _: None, AsyncExitStack())
+    for state in ("cold", "hot"):
+        bench.agree(state, TimedScan(0.0, 0.0, 0.0, pb.ScanResult(result_hash="a")))
+    assert bench.agreed
+    bench.agree("hot", TimedScan(0.0, 0.0, 0.0, pb.ScanResult(result_hash="b")))
+    assert not bench.agreed
 
 
 def test_a_gate_compares_the_median_and_says_nothing_without_a_limit() -> None:
