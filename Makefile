@@ -7,7 +7,7 @@ BARS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scan test check format lock models golden clean
+.PHONY: help setup scan test check verify bench format lock models golden clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -36,6 +36,12 @@ check: setup ## format, lint, types, protos, import rules, tests
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	@$(MAKE) --no-print-directory test
+
+verify: check ## what CI checks: all of check, and that the bench still runs
+	@$(BIN)/python -m tests.benchmarks --quick
+
+bench: setup ## measure everything on this machine: minutes; ARGS="--only scans", --full, --quick
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 format: setup ## put the code and the protos into shape
 	$(BIN)/ruff check --fix --select I .

@@ -45,7 +45,12 @@ class ServiceProcess:
             raise ServiceUnavailableError(f"the {command.name} cannot be started: {error.strerror}") from error
 
     def __repr__(self) -> str:
-        return f"ServiceProcess({self.name}, pid {self._process.pid}, on {self.command.address})"
+        return f"ServiceProcess({self.name}, pid {self.pid}, on {self.command.address})"
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
 
     @property
     def running(self) -> bool:
@@ -92,7 +97,7 @@ class ServiceProcess:
         """End the process and what it started, at once."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
 

@@ -23,7 +23,8 @@ class Candidates:
         symbols: (symbol,) ascending.
         types: (symbol,) int, numbers of `SymbolType`.
         market_caps: (symbol,) float64, USD; NaN = unknown.
-        columns: factors, sub-scores and tech_rating by name, each (symbol,) float64; NaN = undefined.
+        columns: those of factors, sub-scores and tech_rating that are read, by name, each (symbol,) float64; NaN =
+            undefined.
         flags: (symbol,) uint32, bits of `Flag` that the scorer set.
         alphas: predicted return by role (alpha_5, alpha_10), (symbol,) float64, fractions; empty without models.
     """

@@ -42,12 +42,11 @@ if TYPE_CHECKING:
     from services.gateway.request import ScanRequest
     from services.market.scoring import ScoringConfig
 
-
 RESERVE_S = 0.25
 RESERVE_SHARE = 0.2
 """Seconds, and at most this share of the budget, that ranking and sending the rows get."""
 RANKED_COLUMNS = ("tech_rating", *SUB_SCORES, "dollar_vol_20", "atr_pct_14", "close")
-"""Columns that ranking reads; a scan that never got a header has them empty."""
+"""Columns that ranking reads; putting blocks together copies, so of all 90 only these and the requested are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +212,7 @@ class _Scan:
         began = self._tracker.elapsed()
         config = self._scanner.config
         self._tracker.enter(Stage.RANK, len(universe.symbols))
-        names = tuple(self._columns) or RANKED_COLUMNS
+        names = tuple(n for n in (*RANKED_COLUMNS, *self._request.factors) if n in self._columns) or RANKED_COLUMNS
         candidates = self._scored.candidates(names, listing.attributes, alphas)
         ranking = rank(candidates, config, config.profiles[self._request.profile])
         for omission in ranking.omissions:

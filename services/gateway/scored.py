@@ -36,20 +36,23 @@ class Scored:
         """Put all blocks together, in symbol order, so that results do not depend on who came first.
 
         Args:
-            names: columns of the blocks, needed when there is no block.
+            names: columns to take out of the blocks, each once; empty ones if there is no block.
             attributes: by symbol; one that is absent is unknown.
             alphas: by role, (symbol,) float64 in the order of the blocks.
         """
         symbols = [symbol for block in self._blocks for symbol in block.symbols]
-        order = np.array(sorted(range(len(symbols)), key=symbols.__getitem__), np.int64)
-        known = [attributes.get(symbols[n], Attributes()) for n in order]
+        places = sorted(range(len(symbols)), key=symbols.__getitem__)
+        ordered = tuple(symbols[n] for n in places)
+        order = np.array(places, np.int64)
+        unknown = Attributes()
+        known = [attributes.get(symbol, unknown) for symbol in ordered]
         empty = [np.empty(0)]
         columns = {
             name: np.concatenate(empty + [block.columns[name] for block in self._blocks])[order] for name in names
         }
         flags = np.concatenate([np.empty(0, np.uint32), *(block.flags for block in self._blocks)])[order]
         return Candidates(
-            symbols=tuple(symbols[n] for n in order),
+            symbols=ordered,
             types=np.array([it.type for it in known], np.int64),
             market_caps=np.array([it.market_cap for it in known], np.float64),
             columns=columns,

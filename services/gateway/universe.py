@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.gateway.request import ScanRequest
 from services.market.universe import find_symbol
@@ -10,9 +11,11 @@ from services.market.vocabulary import Reason, SymbolType
 _PLAUSIBLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,20}")
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """What is known of a symbol; empty text and NaN are unknown. The market cap is in USD."""
+class Attributes(NamedTuple):
+    """What is known of a symbol; empty text and NaN are unknown. The market cap is in USD.
+
+    A tuple and no dataclass: every scan makes 12,500 of them before anything else can begin.
+    """
 
     name: str = ""
     type: SymbolType = SymbolType.UNKNOWN

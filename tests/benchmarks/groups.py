@@ -1,0 +1,60 @@
+"""The groups of measurements, in the order in which they run."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from tests.benchmarks.bench import Bench, hot_services
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.parts import measure_decode, measure_factors
+from tests.benchmarks.predecessor import measure_peer
+from tests.benchmarks.scan_figures import scan_figures
+from tests.benchmarks.scans import measure_restarts, measure_sizes, run_scans
+from tests.benchmarks.startup import measure_version
+from tests.benchmarks.wire import measure_bars, measure_inference
+
+Group = Callable[[Bench], AsyncIterator[Figure]]
+
+
+async def _peer(bench: Bench) -> AsyncIterator[Figure]:
+    bench.peer = peer = await asyncio.to_thread(measure_peer, bench.provider, bench.scale)
+    for size, seconds in zip(peer.sizes, peer.seconds, strict=True):
+        yield Figure(f"peer: the predecessor's way, {size} symbols", "s", (seconds,))
+
+
+async def _scans(bench: Bench) -> AsyncIterator[Figure]:
+    runs = await run_scans(bench)
+    for figure in scan_figures(runs, bench.scale, bench.peer):
+        yield figure
+
+
+async def _wire(bench: Bench) -> AsyncIterator[Figure]:
+    services = await hot_services(bench)
+    async for figure in measure_bars(services.stack, bench.scale):
+        yield figure
+    async for figure in measure_inference(services.stack, bench.scale):
+        yield figure
+
+
+async def _parts(bench: Bench) -> AsyncIterator[Figure]:
+    for figure in measure_factors(bench.scale):
+        yield figure
+    for figure in measure_decode(bench.provider, bench.scale):
+        yield figure
+
+
+async def _start(bench: Bench) -> AsyncIterator[Figure]:
+    for figure in measure_version(bench.scale):
+        yield figure
+
+
+GROUPS: Final[dict[str, Group]] = {
+    # The predecessor's way comes first: rows of the scans stand beside it.
+    "peer": _peer,
+    "scans": _scans,
+    "sizes": measure_sizes,
+    "wire": _wire,
+    "restarts": measure_restarts,
+    "parts": _parts,
+    "start": _start,
+}
