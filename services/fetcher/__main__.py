@@ -28,7 +28,9 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     from services.fetcher import decode
     from services.fetcher.bars import Bars
     from services.fetcher.cache import SessionCache
+    from services.fetcher.place import find_place
     from services.fetcher.servicer import FetcherServicer
+    from services.fetcher.store import Store
     from services.fetcher.symbols import SymbolIndex
     from services.market.scoring import ScoringConfig
     from services.rpc.serve import ServerSpec
@@ -37,14 +39,20 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     index = SymbolIndex()
     source = await open_source(settings, index)
     cache = SessionCache(settings.cache_sessions)
-    bars = Bars(source, index, cache, early_sessions=ScoringConfig.load().history.early_sessions)
+    store = Store(index)
+    bars = Bars(source, index, cache, store, early_sessions=ScoringConfig.load().history.early_sessions)
 
     def register(server: grpc.aio.Server) -> None:
         fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(FetcherServicer(bars), server)
 
+    async def open_store() -> None:
+        place = await find_place(settings)
+        if place is not None:
+            await store.open(place)
+
     async def warm() -> None:
         if settings.provider != "files":
-            await asyncio.to_thread(decode.warm, index)
+            await asyncio.gather(asyncio.to_thread(decode.warm, index), open_store())
 
     try:
         yield ServerSpec("fetcher", settings.address, register, ("technic.v1.FetcherService",), warm)

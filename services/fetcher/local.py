@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from services.fetcher.local_bars import Kind, LocalBars, parquet_file, read_bars, require
-from services.fetcher.source import Listing, SessionBars, SymbolBars
+from services.fetcher.source import Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.validity import valid_bars
 from services.market.adjust import Split
@@ -60,6 +60,7 @@ class LocalSource:
     simulated = False
     request_count = 0
     concurrency = 2
+    pace = Pace()
     repair_limit = 0
 
     def __init__(self, bars: LocalBars, index: SymbolIndex, listings: tuple[Listing, ...]) -> None:

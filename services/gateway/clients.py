@@ -27,11 +27,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FetchState:
-    """Sessions there and wanted, and the fetcher's count of provider calls."""
+    """Sessions there and wanted, and the fetcher's count of provider calls; what the rest takes.
+
+    `eta_s` are the seconds until the missing sessions could be there, on the provider's plan.
+    """
 
     ready_count: int
     wanted_count: int
     request_total: int
+    eta_s: float | None = None
+    plan: str = ""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a reader should know if sessions are missing."""
+        if self.ready_count >= self.wanted_count:
+            return ()
+        left = "" if self.eta_s is None else f", {_duration(self.eta_s)} left"
+        plan = f" on plan {self.plan}" if left and self.plan else ""
+        return (f"{self.ready_count} of {self.wanted_count} sessions{left}{plan}; run `technic data sync`",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,7 @@ class FetcherClient:
             attributes={row[0]: Attributes(row[1], SymbolType(row[2]), row[3], row[4]) for row in rows},
             request_total=answer.provider_request_total,
             hit_count=answer.cache_hit_count,
+            notices=tuple(answer.notices),
         )
 
 
@@ -133,7 +148,15 @@ class ScorerClient:
 
 
 def _fetch_state(message: fetcher_service_pb2.FetchProgress | fetcher_service_pb2.FetchSummary) -> FetchState:
-    return FetchState(message.sessions_ready, message.sessions_wanted, message.provider_request_total)
+    counts = (message.sessions_ready, message.sessions_wanted, message.provider_request_total)
+    if isinstance(message, fetcher_service_pb2.FetchProgress):
+        return FetchState(*counts)
+    return FetchState(*counts, message.eta_seconds if message.HasField("eta_seconds") else None, message.plan)
+
+
+def _duration(seconds: float) -> str:
+    """Say a time in the unit that fits it."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _block(message: scorer_service_pb2.FactorBlock, names: Sequence[str]) -> ScoredBlock:

@@ -1,7 +1,8 @@
 """The simulated REST API as an aiohttp application.
 
 A call passes, in this order: its record, the latency, the fault that was asked for, the key, the plan's call limit, its
-endpoint. The simulator's own endpoints, `GET /simulator/calls` and `POST /simulator/faults`, pass none of them.
+endpoint. The simulator's own endpoints, `GET /simulator/calls`, `GET /simulator/market` and `POST /simulator/faults`,
+pass none of them.
 """
 
 import asyncio
@@ -60,6 +61,12 @@ def create_app(
     app.add_routes(Reference(market, clock).routes())
     app.add_routes(Calendar(clock).routes())
     app.add_routes([web.get("/simulator/calls", gate.calls), web.post("/simulator/faults", gate.faults)])
+
+    async def about(request: web.Request) -> web.Response:
+        """Answer which market this is, so that bars of another one are not mixed with it, and what time it has."""
+        return await answer(request, {"fingerprint": market.spec.fingerprint, "clock": clock().isoformat()})
+
+    app.router.add_get("/simulator/market", about)
     return app
 
 

@@ -136,7 +136,7 @@ async def running(
 
 
 def simulated_settings(url: str, **changes: Any) -> dict[str, Any]:
-    """Return the fetcher's settings for a simulator at `url`."""
+    """Return the fetcher's settings for a simulator at `url`; bars are kept in memory only unless told otherwise."""
     return {
         "provider": "simulated",
         "base_url": url,
@@ -144,6 +144,7 @@ def simulated_settings(url: str, **changes: Any) -> dict[str, Any]:
         "clock": CLOCK,
         "calls_per_second": 5000,
         "MASSIVE_API_KEY": KEY,
+        "store_path": "",
     } | changes
 
 
