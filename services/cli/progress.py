@@ -126,7 +126,7 @@ class LiveView:
 def describe_starting(names: tuple[str, ...]) -> str:
     """Say what is being started."""
     simulator = "simulator and " if "simulator" in names else ""
-    return f"starting {simulator}four services ..."
+    return f"starting {simulator}{'four services' if 'gateway' in names else 'fetcher'} ..."
 
 
 def describe_start(start: ScanStart) -> str:
@@ -142,6 +142,16 @@ def describe_stage(step: ScanStep) -> str:
 
 def describe_pace(step: ScanStep) -> str:
     """Say how fast it goes and what is left."""
-    eta = "" if step.eta_s is None else f", ETA {step.eta_s:.1f} s"
+    eta = "" if step.eta_s is None else f", ETA {_duration(step.eta_s)}"
     calls = f"{step.provider_request_count:,} provider calls"
-    return f"{step.rate:,.0f}/s{eta}, {calls}, {step.budget_left_s:.1f} s of budget left"
+    budget = "" if step.budget_left_s is None else f", {step.budget_left_s:.1f} s of budget left"
+    return f"{_rate(step.rate)}{eta}, {calls}{budget}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _rate(rate: float) -> str:
+    """Say units a second, or a minute where they are slow."""
+    return f"{rate:,.0f}/s" if rate >= 1 or rate == 0 else f"{rate * 60:.0f}/min"

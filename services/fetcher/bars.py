@@ -71,7 +71,7 @@ class Bars:
         self._early_sessions = early_sessions
         self._sync = SessionSync(self._source, cache)
         self._reference = Reference(self._source)
-        self._symbols = SymbolList(self._reference, self._sync, index, cache, source.pace)
+        self._symbols = SymbolList(self._reference, self._sync, index, cache, self._source)
         self._repair = Repair(self._source, index, cache)
         self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference)
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from services.fetcher.cache import SessionCache
 from services.fetcher.reference import Reference
-from services.fetcher.source import Listing, Pace
+from services.fetcher.source import Listing
+from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
 from services.market.errors import BudgetSpentError
@@ -32,7 +33,7 @@ class Listed:
     Attributes:
         listings: the list.
         dollar_volumes: one a listing: close x volume of as_of, USD; 0 without a bar.
-        hit_count: sessions of the window that were in L1 when the question came.
+        hit_count: sessions of the window that were in memory or stored when the question came.
         notices: what a reader should know about the list.
     """
 
@@ -50,23 +51,23 @@ class SymbolList:
         sync: brings sessions.
         index: numbers of the symbols in `cache`.
         cache: L1.
-        pace: of the source.
+        source: what all of them ask.
     """
 
     def __init__(
-        self, reference: Reference, sync: SessionSync, index: SymbolIndex, cache: SessionCache, pace: Pace
+        self, reference: Reference, sync: SessionSync, index: SymbolIndex, cache: SessionCache, source: StoredSource
     ) -> None:
         self._reference = reference
         self._sync = sync
         self._index = index
         self._cache = cache
-        self._pace = pace
+        self._source = source
 
     async def begin(self, as_of: date, sessions: Sequence[date]) -> None:
         """Begin to fetch the sessions of a window, or that of as_of alone, and what is needed to read them."""
         self._sync.begin((as_of,))
         asking = self._reference.begin(sessions[0] if sessions else as_of)
-        if self._pace.spacing_s >= SCARCE_S:
+        if self._source.pace.spacing_s >= SCARCE_S:
             await asyncio.wait(asking, timeout=HEAD_START_S)
         self._sync.begin(sessions)
 
@@ -84,7 +85,7 @@ class SymbolList:
             BudgetSpentError: there is nothing to make a list of in time.
             TechnicError: the source failed.
         """
-        hits = sum(session in self._cache for session in sessions)
+        hits = sum(session in self._cache or self._source.is_stored(session) for session in sessions)
         await self.begin(as_of, sessions)
         notices: tuple[str, ...] = ()
         try:
