@@ -48,7 +48,7 @@ class PlainView:
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
         self._stream = stream
         self._clock = clock
-        self._stage = ""
+        self._stage = self._line = ""
         self._shown_at = float("-inf")
 
     def __enter__(self) -> Self:
@@ -71,11 +71,11 @@ class PlainView:
         self._print(describe_start(start))
 
     def stepped(self, step: ScanStep) -> None:
-        """Tell a new stage at once, and the going on of one about once a second."""
-        now = self._clock()
-        if step.stage != self._stage or now - self._shown_at >= LINE_S:
-            self._stage, self._shown_at = step.stage, now
-            self._print(f"{describe_stage(step)}, {describe_pace(step)}")
+        """Tell a new stage at once, and the going on of one about once a second, as long as it does go on."""
+        now, line = self._clock(), f"{describe_stage(step)}, {describe_pace(step)}"
+        if step.stage != self._stage or (now - self._shown_at >= LINE_S and line != self._line):
+            self._stage, self._shown_at, self._line = step.stage, now, line
+            self._print(line)
 
     def _print(self, line: str) -> None:
         print(line, file=self._stream, flush=True)

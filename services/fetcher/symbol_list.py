@@ -22,8 +22,10 @@ LISTING_WAIT_S: Final = 10.0
 """Seconds that the list of symbols waits for the newest session, for the order by liquidity."""
 SCARCE_S: Final = 1.0
 """Seconds from call to call from which on it matters what is asked for first."""
-HEAD_START_S: Final = 0.5
+HEAD_START_S: Final = 0.1
 """Seconds that the first calls get to go out before the others where calls are scarce."""
+SCARCE_WAIT_S: Final = 5.0
+"""Seconds that the reference list is waited for where calls are scarce: its dozen of pages takes minutes there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,15 @@ class SymbolList:
         self._cache = cache
         self._source = source
 
+    @property
+    def _scarce(self) -> bool:
+        return self._source.pace.spacing_s >= SCARCE_S
+
     async def begin(self, as_of: date, sessions: Sequence[date]) -> None:
         """Begin to fetch the sessions of a window, or that of as_of alone, and what is needed to read them."""
         self._sync.begin((as_of,))
         asking = self._reference.begin(sessions[0] if sessions else as_of)
-        if self._source.pace.spacing_s >= SCARCE_S:
+        if self._scarce:
             await asyncio.wait(asking, timeout=HEAD_START_S)
         self._sync.begin(sessions)
 
@@ -88,12 +94,12 @@ class SymbolList:
         hits = sum(session in self._cache or self._source.is_stored(session) for session in sessions)
         await self.begin(as_of, sessions)
         notices: tuple[str, ...] = ()
+        now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout_at(min(until, now + SCARCE_WAIT_S) if self._scarce else until):
                 known = await self._reference.listings()
         except TimeoutError:
             known, notices = await self._instead(as_of)
-        now = asyncio.get_running_loop().time()
         await self._sync.wait((as_of,), min(until, now + LISTING_WAIT_S), _ignore)
         columns = self._index.add(tuple(known))
         volumes = self._cache.dollar_volumes(as_of, len(self._index))[columns]

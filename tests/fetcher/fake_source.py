@@ -49,7 +49,7 @@ class FakeSource:
     simulated: bool = True
     concurrency: int = 4
     repair_limit: int = 10
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
     asked: Counter[object] = field(default_factory=Counter)
     order: list[date] = field(default_factory=list)
     in_flight: int = 0
