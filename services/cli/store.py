@@ -82,7 +82,7 @@ async def _sync(
     began, ready_before = time.monotonic(), -1
     async with open_channel(address) as channel:
         call = fetcher_service_pb2_grpc.FetcherServiceStub(channel).SyncStore(request, timeout=SYNC_S)
-        state = None
+        state: pb.SyncStoreResponse | None = None
         try:
             async for state in call:
                 ready_before = state.sessions_ready if ready_before < 0 else ready_before

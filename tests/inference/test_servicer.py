@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 NAMES = ["vol_realized_60", "mom_12_1", "rsi_14"]
 
 
-def ask(block: NDArray[np.float32], model: str = "alpha_5", **fields: Any) -> oip.ModelInferRequest:  # a message's
+def ask(block: NDArray[np.float32], model: str = "alpha_5", **fields: Any) -> oip.ModelInferRequest:  # noqa: ANN401  # a message's
     """Build a request of one raw block."""
     tensor = {"name": "features", "datatype": "FP32", "shape": block.shape}
     return oip.ModelInferRequest(model_name=model, inputs=[tensor], raw_input_contents=[block.tobytes()], **fields)
