@@ -17,17 +17,17 @@ class ScanStart:
 
 @dataclass(frozen=True, slots=True)
 class ScanStep:
-    """How far a scan has come.
+    """How far a scan, or a sync, has come.
 
     Args:
-        stage: fetch, score or rank.
+        stage: fetch, score or rank; or sync.
         unit: what is counted: sessions or symbols.
         done_count: units done in this stage.
         total_count: units in this stage.
         rate: units a second.
         eta_s: seconds until the stage ends; None if not known.
         elapsed_s: seconds since the scan began.
-        budget_left_s: seconds of budget left.
+        budget_left_s: seconds of budget left; None without a budget.
         provider_request_count: calls to the provider so far.
         scored_count: symbols scored so far.
     """
@@ -39,7 +39,7 @@ class ScanStep:
     rate: float
     eta_s: float | None
     elapsed_s: float
-    budget_left_s: float
+    budget_left_s: float | None
     provider_request_count: int
     scored_count: int
 

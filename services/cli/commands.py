@@ -4,7 +4,6 @@ Libraries load inside the commands, after the processes of a stack were started,
 """
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from services.cli import options
+from services.cli.data import data
 from services.cli.flags import (
     AddressFlag,
     AsOfFlag,
@@ -37,9 +37,10 @@ from services.cli.flags import (
     TypesFlag,
     UniverseFlag,
 )
-from services.cli.launch import STANDARD_ADDRESSES, Program, plan_stack, private_addresses
+from services.cli.launch import STANDARD_ADDRESSES, Program, plan_stack
 from services.cli.options import ScanRequest
-from services.cli.source import Source, SourceFlags, choose_source, find_key
+from services.cli.own import absolute, choose, own_stack
+from services.cli.source import SourceFlags
 from services.cli.stack import Stack, open_stack, refuse_taken_ports
 from services.cli.version import technic_version
 from services.market.errors import InvalidRequestError
@@ -56,6 +57,8 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(data)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  # the signature that typer calls
@@ -91,10 +94,10 @@ def up(  # noqa: PLR0913  # a parameter a flag
 
     Gateway 50051, fetcher 50052, scorer 50053, inference 50054, simulator 8100, all on 127.0.0.1.
     """
-    source = _choose(SourceFlags(provider, plan, bars, universe, latency_ms, raw, splits))
-    listing = partial(plan_stack, source, environment=os.environ, program=context.obj, home=_absolute(home))
+    source = choose(SourceFlags(provider, plan, bars, universe, latency_ms, raw, splits))
+    listing = partial(plan_stack, source, environment=os.environ, program=context.obj, home=absolute(home))
     refuse_taken_ports(listing(STANDARD_ADDRESSES))
-    with open_stack(STANDARD_ADDRESSES, listing, _absolute(home)) as stack:
+    with open_stack(STANDARD_ADDRESSES, listing, absolute(home)) as stack:
         from services.cli.up import run  # noqa: PLC0415  # loads while the processes start
 
         return run(stack)
@@ -164,13 +167,6 @@ def health(
     return code
 
 
-def _choose(flags: SourceFlags) -> Source:
-    source = choose_source(flags, os.environ, secrets.token_hex(16))
-    if source.provider == "simulated" and flags.provider is None and find_key(os.environ):
-        print("the market is simulated; a key is set: use --provider massive for the real one", file=sys.stderr)
-    return source
-
-
 @contextmanager
 def _running(gateway: str, flags: SourceFlags) -> Iterator[tuple[str, None]]:
     """Use a gateway that runs already."""
@@ -183,10 +179,5 @@ def _running(gateway: str, flags: SourceFlags) -> Iterator[tuple[str, None]]:
 @contextmanager
 def _own(flags: SourceFlags, program: Program, home: Path | None) -> Iterator[tuple[str, Stack]]:
     """Start a stack for one scan."""
-    listing = partial(plan_stack, _choose(flags), environment=os.environ, program=program, home=_absolute(home))
-    with open_stack(private_addresses, listing, _absolute(home)) as stack:
+    with own_stack(flags, program, home) as stack:
         yield stack.addresses.gateway, stack
-
-
-def _absolute(home: Path | None) -> Path | None:
-    return home.expanduser().absolute() if home else None

@@ -63,10 +63,16 @@ LatencyFlag = Annotated[
 ]
 HomeFlag = Annotated[
     Path | None,
-    typer.Option(envvar="TECHNIC_HOME", metavar="DIR", help="Folder that keeps logs and the simulated market."),
+    typer.Option(envvar="TECHNIC_HOME", metavar="DIR", help="Folder that keeps bars, logs and the simulated market."),
 ]
 GatewayFlag = Annotated[
     str, typer.Option(metavar="ADDR", help="Use the gateway there. Default: start services for this scan alone.")
+]
+FetcherFlag = Annotated[
+    str, typer.Option(metavar="ADDR", help="Use the fetcher there. Default: start one for this command alone.")
+]
+SessionsFlag = Annotated[
+    int, typer.Option(min=1, max=2000, metavar="N", help="Number of sessions, the newest ones.", rich_help_panel=_BARS)
 ]
 SymbolsFlag = Annotated[
     str | None, typer.Option(metavar="A,B", help="Symbols, separated by commas. Default: all.", rich_help_panel=_WHAT)

@@ -5,12 +5,15 @@ A secret goes into the environment of the processes that need it, never into a c
 
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from services.cli.source import KEY_VARIABLES, Source
+
+SERVICES: Final = ("simulator", "fetcher", "scorer", "inference", "gateway")
+"""What a whole stack is made of; the simulator only where the market is simulated."""
 
 Program = Callable[[str], tuple[str, ...]]
 """Gives the command line of a service by its name."""
@@ -92,6 +95,7 @@ def plan_stack(
     environment: Mapping[str, str],
     program: Program = service_program,
     home: Path | None = None,
+    names: Collection[str] = SERVICES,
 ) -> tuple[ServiceCommand, ...]:
     """List the processes that serve scans over a source of bars.
 
@@ -101,12 +105,13 @@ def plan_stack(
         environment: handed on, without any key of the provider: the fetcher alone gets the source's.
         program: command line of a service by its name.
         home: folder of ours for what is worth keeping; None for the services' own choice.
+        names: the services that are wanted.
     """
     secrets = (*KEY_VARIABLES, SIMULATOR_KEY_VARIABLE)
     shared = _ALLOCATION | {name: value for name, value in environment.items() if name not in secrets}
     shared["TECHNIC_EXIT_WITH_STDIN"] = "1"
     links = {
-        "fetcher": _fetcher_settings(source, addresses),
+        "fetcher": _fetcher_settings(source, addresses, home),
         "scorer": {"SCORER_FETCHER_ADDRESS": addresses.fetcher},
         "inference": {},
         "gateway": {
@@ -121,7 +126,7 @@ def plan_stack(
         address: str = getattr(addresses, name)
         own = {f"{name.upper()}_ADDRESS": address}
         commands.append(ServiceCommand(name, program(name), shared | own | settings, address))
-    return tuple(commands)
+    return tuple(command for command in commands if command.name in names)
 
 
 def _simulator(
@@ -141,11 +146,12 @@ def _simulator(
     return ServiceCommand("simulator", argv, environment, addresses.simulator, health=False)
 
 
-def _fetcher_settings(source: Source, addresses: Addresses) -> dict[str, str]:
+def _fetcher_settings(source: Source, addresses: Addresses, home: Path | None) -> dict[str, str]:
     settings = {
         "FETCHER_PROVIDER": source.provider,
         "FETCHER_PLAN": source.plan or "",
         "FETCHER_UNIVERSE_PATH": str(source.universe or ""),
+        "FETCHER_HOME": str(home or ""),
         KEY_VARIABLES[0]: source.key,
     }
     if source.provider in SIMULATOR_PROVIDERS:

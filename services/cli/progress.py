@@ -48,7 +48,7 @@ class PlainView:
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
         self._stream = stream
         self._clock = clock
-        self._stage = ""
+        self._stage = self._line = ""
         self._shown_at = float("-inf")
 
     def __enter__(self) -> Self:
@@ -71,11 +71,11 @@ class PlainView:
         self._print(describe_start(start))
 
     def stepped(self, step: ScanStep) -> None:
-        """Tell a new stage at once, and the going on of one about once a second."""
-        now = self._clock()
-        if step.stage != self._stage or now - self._shown_at >= LINE_S:
-            self._stage, self._shown_at = step.stage, now
-            self._print(f"{describe_stage(step)}, {describe_pace(step)}")
+        """Tell a new stage at once, and the going on of one about once a second, as long as it does go on."""
+        now, line = self._clock(), f"{describe_stage(step)}, {describe_pace(step)}"
+        if step.stage != self._stage or (now - self._shown_at >= LINE_S and line != self._line):
+            self._stage, self._shown_at, self._line = step.stage, now, line
+            self._print(line)
 
     def _print(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
@@ -126,7 +126,7 @@ class LiveView:
 def describe_starting(names: tuple[str, ...]) -> str:
     """Say what is being started."""
     simulator = "simulator and " if "simulator" in names else ""
-    return f"starting {simulator}four services ..."
+    return f"starting {simulator}{'four services' if 'gateway' in names else 'fetcher'} ..."
 
 
 def describe_start(start: ScanStart) -> str:
@@ -144,6 +144,16 @@ def describe_stage(step: ScanStep) -> str:
 
 def describe_pace(step: ScanStep) -> str:
     """Say how fast it goes, once it goes, and what is left."""
-    rate = f"{step.rate:,.0f}/s, " if step.rate else ""
-    eta = "" if step.eta_s is None else f"ETA {step.eta_s:.1f} s, "
-    return f"{rate}{eta}{step.provider_request_count:,} provider calls, {step.budget_left_s:.1f} s of budget left"
+    rate = f"{_rate(step.rate)}, " if step.rate else ""
+    eta = "" if step.eta_s is None else f"ETA {_duration(step.eta_s)}, "
+    budget = "" if step.budget_left_s is None else f", {step.budget_left_s:.1f} s of budget left"
+    return f"{rate}{eta}{step.provider_request_count:,} provider calls{budget}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _rate(rate: float) -> str:
+    """Say units a second, or a minute where they are slow."""
+    return f"{rate:,.0f}/s" if rate >= 1 else f"{rate * 60:.0f}/min"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from services.fetcher.local import LocalFiles
     from services.fetcher.source import BarSource, SessionBars
     from services.fetcher.symbols import SymbolIndex
+    from services.files.attributes import AttributeBook
     from services.rpc.serve import ServerSpec
 
 
@@ -29,23 +30,32 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     from services.fetcher import decode
     from services.fetcher.bars import Bars
     from services.fetcher.cache import SessionCache
+    from services.fetcher.place import find_place
     from services.fetcher.servicer import FetcherServicer
+    from services.fetcher.store import Store
+    from services.fetcher.stored_source import StoredSource
     from services.fetcher.symbols import SymbolIndex
     from services.market.scoring import ScoringConfig
     from services.rpc.serve import ServerSpec
     from technic.v1 import fetcher_service_pb2_grpc
 
     index = SymbolIndex()
-    source = await open_source(settings, index)
+    store = Store(index)
+    source = StoredSource(await open_source(settings, index), store, await open_attributes(settings))
     cache = SessionCache(settings.cache_sessions)
-    bars = Bars(source, index, cache, early_sessions=ScoringConfig.load().history.early_sessions)
+    bars = Bars(source, index, cache, store, early_sessions=ScoringConfig.load().history.early_sessions)
 
     def register(server: grpc.aio.Server) -> None:
         fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(FetcherServicer(bars), server)
 
+    async def open_store() -> None:
+        place = await find_place(settings)
+        if place is not None:
+            await store.open(place)
+
     async def warm() -> None:
         if settings.provider != "files":
-            await asyncio.to_thread(decode.warm, index)
+            await asyncio.gather(asyncio.to_thread(decode.warm, index), open_store())
 
     try:
         yield ServerSpec("fetcher", settings.address, register, ("technic.v1.FetcherService",), warm)
@@ -59,11 +69,8 @@ async def open_source(settings: FetcherSettings, index: "SymbolIndex") -> "BarSo
     Raises:
         TechnicError: local files are absent or not bars; the provider needs a key and there is none.
     """
-    import asyncio
-
     import structlog
 
-    from services.files.attributes import read_attributes
     from services.market.errors import ProviderAuthError
 
     if settings.provider == "files":
@@ -93,8 +100,21 @@ async def open_source(settings: FetcherSettings, index: "SymbolIndex") -> "BarSo
         clock(settings.clock),
         decode,
         name=settings.provider,
-        attributes=await asyncio.to_thread(read_attributes, settings.universe_path),
     )
+
+
+async def open_attributes(settings: FetcherSettings) -> "AttributeBook":
+    """Read what the universe file knows of the symbols; local bars bring it along themselves.
+
+    Raises:
+        LocalDataError: the file is absent or is not what it should be.
+    """
+    import asyncio
+
+    from services.files.attributes import read_attributes
+
+    path = None if settings.provider == "files" else settings.universe_path
+    return await asyncio.to_thread(read_attributes, path)
 
 
 def local_files(settings: FetcherSettings) -> "LocalFiles":

@@ -18,16 +18,18 @@ import numpy as np
 from services.fetcher.cache import SessionCache
 from services.fetcher.reference import Reference
 from services.fetcher.repair import Repair
-from services.fetcher.source import BarSource, Listing
+from services.fetcher.store import Store
+from services.fetcher.store_sync import StoreSync
+from services.fetcher.stored_source import StoredSource
+from services.fetcher.symbol_list import Listed, SymbolList
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
+from services.fetcher.window import Window, sessions_of
 from services.market import sessions as calendar
-from services.market.adjust import Split, adjust
+from services.market.adjust import adjust
 from services.market.errors import InvalidRequestError
 from services.market.panel import Panel
 from services.market.vocabulary import Reason
-
-HISTORY_LIMIT = 2_000
 
 Omissions = tuple[tuple[str, Reason], ...]
 Emit = Callable[[SyncState | Panel | Omissions], Awaitable[None]]
@@ -35,55 +37,42 @@ Emit = Callable[[SyncState | Panel | Omissions], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The sessions of a request, ascending, ending with as_of; and splits by symbol, ascending, from its first on."""
-
-    sessions: tuple[date, ...]
-    splits: dict[str, tuple[Split, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The reference list, most liquid first, then by symbol.
-
-    Attributes:
-        dollar_volumes: one a listing: close x volume of as_of, USD; 0 without a bar.
-        hit_count: sessions of the window that were in L1 when the question came.
-    """
-
-    listings: tuple[Listing, ...]
-    dollar_volumes: tuple[float, ...]
-    hit_count: int
-
-
-@dataclass(frozen=True, slots=True)
 class StreamSummary:
-    """What a stream of bars came to: sessions there and wanted, bars refused while it waited."""
+    """What a stream of bars came to: sessions there and wanted, bars refused while it waited, seconds left."""
 
     as_of: date
     ready_count: int
     wanted_count: int
     refused_count: int
+    eta_s: float | None
 
 
 class Bars:
     """Adjusted bars of any symbols over any window, from L1 or from the source.
 
     Args:
-        source: where raw bars come from; shared with `index`.
+        source: where raw bars come from, through the store; shared with `index`.
         index: numbers of the symbols in `cache`.
         cache: L1.
+        store: L2.
         early_sessions: without so many of the newest sessions there is nothing to send.
+
+    Attributes:
+        stored: brings bars into the store and tells what is there.
     """
 
-    def __init__(self, source: BarSource, index: SymbolIndex, cache: SessionCache, *, early_sessions: int) -> None:
+    def __init__(
+        self, source: StoredSource, index: SymbolIndex, cache: SessionCache, store: Store, *, early_sessions: int
+    ) -> None:
         self._source = source
         self._index = index
         self._cache = cache
         self._early_sessions = early_sessions
-        self._sync = SessionSync(source, cache)
-        self._reference = Reference(source)
-        self._repair = Repair(source, index, cache)
+        self._sync = SessionSync(self._source, cache)
+        self._reference = Reference(self._source)
+        self._symbols = SymbolList(self._reference, self._sync, index, cache, self._source)
+        self._repair = Repair(self._source, index, cache)
+        self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference)
 
     def __repr__(self) -> str:
         return f"Bars({self._source.name}, {self._cache!r})"
@@ -118,21 +107,14 @@ class Bars:
         """Name of the source, and whether its bars are generated ones."""
         return self._source.name, self._source.simulated
 
-    async def listed(self, as_of: date, history_count: int) -> Listed:
-        """Return the reference list by liquidity on as_of.
+    @property
+    def plan(self) -> str:
+        """Name of the provider's plan; empty without one."""
+        return self._source.pace.plan
 
-        Begins to fetch the window, so that the bars are on their way while the caller makes up its universe. Without
-        the bars of as_of in time, the order is by symbol alone.
-        """
-        sessions = _sessions(as_of, history_count) if history_count else ()
-        hits = sum(session in self._cache for session in sessions)
-        self._sync.begin((as_of, *sessions))
-        listings = await self._reference.listings()
-        await self._sync.wait((as_of,), asyncio.get_running_loop().time() + LISTING_WAIT_S, _ignore)
-        columns = self._index.add(tuple(listings))
-        volumes = self._cache.dollar_volumes(as_of, len(self._index))[columns]
-        ranked = sorted(zip(listings.values(), volumes.tolist(), strict=True), key=lambda row: (-row[1], row[0].symbol))
-        return Listed(tuple(row[0] for row in ranked), tuple(row[1] for row in ranked), hits)
+    async def listed(self, as_of: date, history_count: int, *, until: float) -> Listed:
+        """Return the symbols by liquidity on as_of, and begin to fetch the window; see `SymbolList.listed`."""
+        return await self._symbols.listed(as_of, sessions_of(as_of, history_count) if history_count else (), until)
 
     async def stream(
         self, symbols: Sequence[str], as_of: date, history_count: int, *, until: float, block_size: int, emit: Emit
@@ -151,8 +133,9 @@ class Bars:
             InvalidRequestError: the window begins before the calendar.
             TechnicError: the source failed before enough sessions were there.
         """
-        sessions = _sessions(as_of, history_count)
-        refused_before = self._sync.refused_count
+        sessions = sessions_of(as_of, history_count)
+        refused_before, began = self._sync.refused_count, asyncio.get_running_loop().time()
+        missing_before = sum(session not in self._cache for session in sessions)
         asking = asyncio.create_task(self._reference.splits(sessions[0]))
         try:
             failure = await self._sync.wait(sessions, until, emit)
@@ -164,11 +147,14 @@ class Bars:
             await self._send_all(symbols, Window(sessions, splits), until, block_size, emit)
         elif failure is not None:
             raise failure
+        missing = sum(session not in self._cache for session in sessions)
+        elapsed_s = asyncio.get_running_loop().time() - began
         return StreamSummary(
             as_of=as_of,
-            ready_count=sum(session in self._cache for session in sessions),
+            ready_count=len(sessions) - missing,
             wanted_count=len(sessions),
             refused_count=self._sync.refused_count - refused_before,
+            eta_s=self._source.pace.eta_s(missing, missing_before - missing, elapsed_s),
         )
 
     async def _send_all(
@@ -176,7 +162,10 @@ class Bars:
     ) -> None:
         """Emit the blocks, those of repaired symbols last, then the omissions."""
         lacking = await self._send(symbols, window, block_size, emit)
-        listings = await self._reference.listings()
+        if not lacking:
+            return
+        patience = asyncio.get_running_loop().time() + REASONS_WAIT_S
+        listings = await self._symbols.known(window.sessions[-1], min(until, patience))
         repaired, omissions = await self._repair.run(lacking, window.sessions, listings, until)
         await self._send(repaired, window, block_size, emit)
         if omissions:
@@ -226,18 +215,5 @@ class Bars:
 
 CUT_AHEAD = 2
 """Blocks cut, or being cut, before they can go out."""
-LISTING_WAIT_S = 10.0
-"""Seconds that the list of symbols waits for the newest session, for the order by liquidity."""
-
-
-async def _ignore(_: SyncState) -> None:
-    """Take progress that nobody asked for."""
-
-
-def _sessions(as_of: date, history_count: int) -> tuple[date, ...]:
-    if not 1 <= history_count <= HISTORY_LIMIT:
-        raise InvalidRequestError(f"history_count {history_count} is not between 1 and {HISTORY_LIMIT}")
-    try:
-        return calendar.sessions_ending(as_of, history_count)
-    except ValueError as error:
-        raise InvalidRequestError(f"{history_count} sessions ending with {as_of}: {error}") from None
+REASONS_WAIT_S = 2.0
+"""Seconds that symbols without bars wait for the reference list, which tells the unknown ones from the others."""

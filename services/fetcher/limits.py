@@ -1,6 +1,7 @@
 """What a plan of the provider allows, and the limiter that keeps to it."""
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -72,7 +73,7 @@ class Permit:
 
 
 class RateLimiter:
-    """Never lets more than `calls` calls out in any `window_s` seconds; first come, first served.
+    """Never lets more than `calls` calls out in any `window_s` seconds; first come, first served, but for urgent calls.
 
     The i-th call waits until a window after call i - `calls` was *sent*, not permitted: a slow connect in between
     cannot squeeze calls together. A call whose sending was not reported yet is taken as sent now.
@@ -89,6 +90,8 @@ class RateLimiter:
         self._timer = timer
         self._waiters = waiters
         self._waiting = 0
+        self._urgent = 0
+        self._line = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._permits: deque[Permit] = deque([Permit(float("-inf"))] * calls, maxlen=calls)
         self._paused_until = float("-inf")
@@ -96,11 +99,12 @@ class RateLimiter:
     def __repr__(self) -> str:
         return f"RateLimiter({len(self._permits)} calls in {self._window_s:g} s, {self._waiting} waiting)"
 
-    async def acquire(self, deadline: float) -> Permit:
+    async def acquire(self, deadline: float, *, urgent: bool = False) -> Permit:
         """Wait for a turn.
 
         Args:
             deadline: the timer's time at which the permit is of no use any more.
+            urgent: goes before the others, but for the one that stands first.
 
         Raises:
             ProviderRateLimitedError: no turn comes before the deadline; told at once where that is already known.
@@ -108,10 +112,12 @@ class RateLimiter:
         """
         if self._waiting >= self._waiters:
             raise OverloadedError(f"{self._waiting} provider calls are waiting for their turn")
-        self._check(self._turn_at(self._waiting), deadline)
+        self._check(self._turn_at(self._urgent if urgent else self._waiting), deadline)
         self._waiting += 1
+        self._urgent += urgent
         try:
-            async with self._turn:
+            # Of the ordinary calls, only the first in their line waits among the urgent ones.
+            async with contextlib.nullcontext() if urgent else self._line, self._turn:
                 while (turn_at := self._turn_at(0)) > (now := self._timer.time()):
                     self._check(turn_at, deadline)
                     await self._timer.sleep(turn_at - now)
@@ -121,6 +127,7 @@ class RateLimiter:
                 return permit
         finally:
             self._waiting -= 1
+            self._urgent -= urgent
 
     def sent(self, permit: Permit) -> None:
         """Report that the call of a permit went out, or that it never will; a second report changes nothing."""

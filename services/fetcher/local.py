@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.fetcher.overlay import file_listings
-from services.fetcher.source import Listing, SessionBars, SymbolBars
+from services.fetcher.source import Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.validity import valid_bars
 from services.files.attributes import find_universe, read_attributes
@@ -53,6 +53,7 @@ class LocalSource:
     simulated = False
     request_count = 0
     concurrency = 2
+    pace = Pace()
     repair_limit = 0
 
     def __init__(

@@ -10,15 +10,13 @@ from urllib.parse import quote
 import structlog
 
 from services.fetcher.limits import MARGIN, Plan, RateLimiter
-from services.fetcher.overlay import overlaid
 from services.fetcher.parse import Page, parse_bars, parse_listings, parse_splits, symbol_bars, unpack
 from services.fetcher.refusals import AbsentError
 from services.fetcher.retry import Retrier, RetryBudget, RetryPolicy
-from services.fetcher.source import Listing, SessionBars, SymbolBars
+from services.fetcher.source import Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import is_symbol
 from services.fetcher.timer import LoopTimer
 from services.fetcher.transport import Endpoint, Transport
-from services.files.attributes import AttributeBook
 from services.market.adjust import Split
 from services.market.errors import MalformedAnswerError
 
@@ -52,7 +50,6 @@ class MassiveSource:
         clock: tells now, as an aware time.
         decode: reads a grouped-daily answer.
         name: massive, simulated, or replay: the simulator over real bars.
-        attributes: what a file knows of the symbols; it counts before what the provider says.
         retry_policy: how often to try.
     """
 
@@ -64,17 +61,17 @@ class MassiveSource:
         decode: Decode,
         *,
         name: Literal["massive", "simulated", "replay"] = "massive",
-        attributes: AttributeBook | None = None,
         retry_policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
         self._plan = plan
         self._clock = clock
         self._decode = decode
         self._name = name
-        self._attributes = attributes or AttributeBook({})
         self._concurrency = min(endpoint.concurrency, plan.calls)
         self._timer = LoopTimer()
-        self._transport = Transport(endpoint, RateLimiter(plan.calls, plan.window_s * MARGIN, self._timer), self._timer)
+        limiter = RateLimiter(plan.calls, plan.window_s * MARGIN, self._timer)
+        self._pace = Pace(plan.name, limiter.spacing_s)
+        self._transport = Transport(endpoint, limiter, self._timer)
         self._retrier = Retrier(retry_policy, self._timer)
         self._repair_budget = RetryBudget()
         self._threads = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
@@ -103,6 +100,11 @@ class MassiveSource:
         return self._concurrency
 
     @property
+    def pace(self) -> Pace:
+        """The plan's name and rate."""
+        return self._pace
+
+    @property
     def repair_limit(self) -> int:
         """How many symbols the plan affords to ask for one by one in a scan."""
         return self._plan.repair_limit
@@ -113,7 +115,8 @@ class MassiveSource:
 
     async def session_bars(self, session: date) -> SessionBars:
         """Return the raw bars of one session, in one call; no bars are an error, for a session has some."""
-        return await self._ask(_GROUPED.format(day=session), lambda body: self._decode(body, session))
+        # Sessions are many: where calls are few, whatever else is asked for goes first.
+        return await self._ask(_GROUPED.format(day=session), lambda body: self._decode(body, session), urgent=False)
 
     async def listings(self) -> tuple[Listing, ...]:
         """Return the reference list, each symbol once, completed by what a file knows.
@@ -131,7 +134,7 @@ class MassiveSource:
         rows = [listing for part, _ in parts for listing in part]
         if not rows:
             raise MalformedAnswerError("The provider's reference list is empty")
-        return overlaid(tuple({listing.symbol: listing for listing in rows}.values()), self._attributes)
+        return tuple({listing.symbol: listing for listing in rows}.values())
 
     async def splits(self, first: date) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; duplicates and future ones included."""
@@ -179,13 +182,15 @@ class MassiveSource:
             target = page.following
         return tuple(rows), refused_count
 
-    async def _ask(self, target: str, read: Callable[[bytes], T], budget: RetryBudget | None = None) -> T:
+    async def _ask(
+        self, target: str, read: Callable[[bytes], T], budget: RetryBudget | None = None, *, urgent: bool = True
+    ) -> T:
         """Get a path and query, and read the answer in a thread; again as long as `retry` sees sense in it."""
         deadline = self._timer.time() + PATIENCE_S + 3 * self._plan.window_s
         loop = asyncio.get_running_loop()
 
         async def attempt() -> T:
-            answer = await self._transport.get(target, deadline)
+            answer = await self._transport.get(target, deadline, urgent=urgent)
             return await loop.run_in_executor(self._threads, lambda: read(unpack(answer.body, answer.encoding)))
 
         return await self._retrier.run(attempt, deadline, budget)

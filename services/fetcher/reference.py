@@ -1,13 +1,14 @@
 """The reference list and the splits: asked for once per newest session, shared by all who need them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import date
 from typing import TypeVar
 
 from cachetools import TTLCache
 
-from services.fetcher.source import BarSource, Listing
+from services.fetcher.source import Listing
+from services.fetcher.stored_source import StoredSource
 from services.market.adjust import Split, by_symbol
 
 TTL_S = 4 * 3600
@@ -19,22 +20,36 @@ T = TypeVar("T")
 class Reference:
     """Remembers the source's reference list and splits; one call at a time for each, whoever waits."""
 
-    def __init__(self, source: BarSource) -> None:
+    def __init__(self, source: StoredSource) -> None:
         self._source = source
         self._listings: TTLCache[object, asyncio.Task[dict[str, Listing]]] = TTLCache(maxsize=4, ttl=TTL_S)
         self._splits: TTLCache[object, asyncio.Task[dict[str, tuple[Split, ...]]]] = TTLCache(maxsize=16, ttl=TTL_S)
 
+    def begin(self, first: date) -> tuple[asyncio.Task[object], ...]:
+        """Begin to ask for the splits from `first` on and for the list, if they are not here; return who asks."""
+        return self._splits_from(first), self._listing()
+
     async def listings(self) -> dict[str, Listing]:
         """Return the reference list by symbol; raises what the source raises."""
-        return await _once(self._listings, self._source.latest_session(), self._fetch_listings)
+        return await asyncio.shield(self._listing())
 
     async def splits(self, first: date) -> dict[str, tuple[Split, ...]]:
         """Return the splits executing on or after `first`, by symbol, collapsed and ascending."""
+        return await asyncio.shield(self._splits_from(first))
 
+    async def kept_listings(self) -> tuple[date, dict[str, Listing]] | None:
+        """Return the newest list in the store, and which session was the newest one then; None without one."""
+        kept = await self._source.kept_listings()
+        return kept and (kept[0], {listing.symbol: listing for listing in kept[1]})
+
+    def _listing(self) -> asyncio.Task[dict[str, Listing]]:
+        return _once(self._listings, self._source.latest_session(), self._fetch_listings)
+
+    def _splits_from(self, first: date) -> asyncio.Task[dict[str, tuple[Split, ...]]]:
         async def fetch() -> dict[str, tuple[Split, ...]]:
             return by_symbol(await self._source.splits(first))
 
-        return await _once(self._splits, (self._source.latest_session(), first), fetch)
+        return _once(self._splits, (self._source.latest_session(), first), fetch)
 
     async def _fetch_listings(self) -> dict[str, Listing]:
         return {listing.symbol: listing for listing in await self._source.listings()}
@@ -47,14 +62,12 @@ class Reference:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _once(cache: TTLCache[object, asyncio.Task[T]], key: object, fetch: Callable[[], Awaitable[T]]) -> T:
-    """Await the one task for `key`; it outlives a caller that is cancelled, and a failure is not remembered."""
-
-    async def run() -> T:
-        return await fetch()
-
+def _once(
+    cache: TTLCache[object, asyncio.Task[T]], key: object, fetch: Callable[[], Coroutine[None, None, T]]
+) -> asyncio.Task[T]:
+    """Return the one task for `key`; it outlives those who wait for it, and a failure is not remembered."""
     task = cache.get(key)
     if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-        task = asyncio.create_task(run())
+        task = asyncio.create_task(fetch())
         cache[key] = task
-    return await asyncio.shield(task)
+    return task

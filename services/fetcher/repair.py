@@ -8,7 +8,8 @@ from datetime import date
 from cachetools import TTLCache
 
 from services.fetcher.cache import SessionCache
-from services.fetcher.source import BarSource, Listing
+from services.fetcher.source import Listing
+from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.market.errors import MalformedAnswerError, TechnicError
 from services.market.vocabulary import Reason
@@ -20,7 +21,7 @@ ABSENT_TTL_S = 4 * 3600
 class Repair:
     """Fills L1 with the bars of single symbols, and knows which symbols have none."""
 
-    def __init__(self, source: BarSource, index: SymbolIndex, cache: SessionCache) -> None:
+    def __init__(self, source: StoredSource, index: SymbolIndex, cache: SessionCache) -> None:
         self._source = source
         self._index = index
         self._cache = cache

@@ -30,6 +30,14 @@ class FetcherSettings(ServiceSettings):
         default=None, ge=1, le=10_000, description="Calls to the provider a second, in place of the plan's rate."
     )
     cache_sessions: int = Field(default=756, ge=1, le=5000, description="Sessions kept in memory.")
+    home: Path = Field(
+        default=Path("~/.local/share/technic"),
+        description="Folder of the stores: one for each provider and market, below stores/.",
+    )
+    store_path: str | None = Field(
+        default=None,
+        description="File of the store, in place of one below the home; empty to keep bars in memory only.",
+    )
     bars_path: Path | None = Field(
         default=None, description="Parquet or CSV file of bars, or folder of such files, for the provider files."
     )

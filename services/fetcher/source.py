@@ -57,6 +57,31 @@ class SymbolBars:
     refused_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a source may be asked.
+
+    Attributes:
+        plan: name of the provider's plan; empty for a source without plans.
+        spacing_s: seconds from call to call at the full rate; 0 for no limit.
+    """
+
+    plan: str = ""
+    spacing_s: float = 0.0
+
+    def eta_s(self, missing_count: int, arrived_count: int, elapsed_s: float) -> float | None:
+        """Estimate the seconds until missing sessions are there, a call each; None if none is, or nothing is known.
+
+        Args:
+            missing_count: sessions to come.
+            arrived_count: sessions that came from the source so far, in `elapsed_s` seconds.
+            elapsed_s: as long as it took.
+        """
+        seen_s = elapsed_s / arrived_count if arrived_count else 0.0
+        # A burst at the beginning is faster than the plan.
+        return missing_count * max(seen_s, self.spacing_s) or None
+
+
 class BarSource(Protocol):
     """A provider, or files, of raw daily bars."""
 
@@ -75,6 +100,10 @@ class BarSource(Protocol):
     @property
     def concurrency(self) -> int:
         """How many calls may be in flight."""
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be asked."""
 
     @property
     def repair_limit(self) -> int:

@@ -1,6 +1,7 @@
-"""Fetches sessions into L1: one flight a session whoever asks, newest first, owned by the service and not by a scan."""
+"""Brings sessions into L1: one flight a session whoever asks, newest first, owned by the service and not by a scan."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +10,7 @@ from functools import partial
 import structlog
 
 from services.fetcher.cache import SessionCache
-from services.fetcher.source import BarSource
+from services.fetcher.stored_source import StoredSource
 from services.market.errors import ProviderAuthError, ProviderPlanError, TechnicError
 
 TICK_S = 0.2
@@ -20,10 +21,11 @@ FRUITLESS_ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """How far some sessions have come."""
+    """How far some sessions have come, and the seconds until all could be there; None if they are, or not known."""
 
     ready_count: int
     wanted_count: int
+    eta_s: float | None = None
 
 
 Report = Callable[[SyncState], Awaitable[None]]
@@ -36,7 +38,7 @@ class SessionSync:
     and the next scan finds it. `close` ends all flights.
     """
 
-    def __init__(self, source: BarSource, cache: SessionCache) -> None:
+    def __init__(self, source: StoredSource, cache: SessionCache) -> None:
         self._source = source
         self._cache = cache
         self._gate = asyncio.Semaphore(source.concurrency)
@@ -54,10 +56,18 @@ class SessionSync:
                 self._flights[session] = flight
                 flight.add_done_callback(partial(self._landed, session))
 
-    async def wait(self, sessions: Sequence[date], until: float, report: Report) -> TechnicError | None:
-        """Wait until all sessions are in the cache, or until the loop's time `until`.
+    async def wait(
+        self, sessions: Sequence[date], until: float, report: Report, is_ready: Callable[[date], bool] | None = None
+    ) -> TechnicError | None:
+        """Wait until all sessions are ready, or until the loop's time `until`.
 
         The source retries by itself; a session that failed all the same is asked for again while others arrive.
+
+        Args:
+            sessions: to wait for.
+            until: the loop's time.
+            report: is told how far they have come.
+            is_ready: tells when a session need not be waited for any more; by default once it is in the cache.
 
         Returns:
             None, or what failed last if sessions are missing because of it.
@@ -66,20 +76,27 @@ class SessionSync:
             ProviderAuthError, ProviderPlanError: at once; asking again would not help.
         """
         loop = asyncio.get_running_loop()
+        is_ready = is_ready or self._cache.__contains__
         failure: TechnicError | None = None
         fruitless = 0
-        while missing := [session for session in sessions if session not in self._cache]:
+        began, coming = loop.time(), sum(not is_ready(session) for session in sessions)
+        while missing := [session for session in sessions if not is_ready(session)]:
             left = until - loop.time()
             if left <= 0 or fruitless >= FRUITLESS_ROUNDS:
                 return failure
             self.begin(missing)
-            flights = [self._flights[session] for session in missing]
-            await asyncio.wait(flights, timeout=min(TICK_S, left), return_when=asyncio.FIRST_EXCEPTION)
+            flights = [self._flights[session] for session in missing if session in self._flights]
+            if flights:
+                await asyncio.wait(flights, timeout=min(TICK_S, left), return_when=asyncio.FIRST_EXCEPTION)
+            else:
+                # They have landed, but are not ready yet: they are being written.
+                await asyncio.sleep(min(TICK_S, left))
             failed = self._failure(flights)
-            arrived = sum(session in self._cache for session in missing)
-            failure = None if arrived else failed or failure
-            fruitless = 0 if arrived else fruitless + (failed is not None)
-            await report(SyncState(len(sessions) - len(missing) + arrived, len(sessions)))
+            count = sum(not is_ready(session) for session in missing)
+            failure = None if count < len(missing) else failed or failure
+            fruitless = 0 if count < len(missing) else fruitless + (failed is not None)
+            eta_s = self._source.pace.eta_s(count, coming - count, loop.time() - began)
+            await report(SyncState(len(sessions) - count, len(sessions), eta_s))
         await report(SyncState(len(sessions), len(sessions)))
         return None
 
@@ -101,7 +118,8 @@ class SessionSync:
             flight.cancel()
 
     async def _fly(self, session: date) -> None:
-        async with self._gate:
+        # What is stored needs no turn with the provider, and must not wait behind sessions that do.
+        async with contextlib.nullcontext() if self._source.is_stored(session) else self._gate:
             bars = await self._source.session_bars(session)
         self._cache.put(bars)
         self.refused_count += bars.refused_count

@@ -1,4 +1,4 @@
-"""One GET to the provider: connection, limits, timeouts, and what every failure means. The only user of aiohttp."""
+"""One GET to the provider: connection, limits, timeouts, and what every failure means."""
 
 import asyncio
 from dataclasses import dataclass
@@ -76,12 +76,13 @@ class Transport:
     def __repr__(self) -> str:
         return f"Transport({self._base_url}, {self.request_count} calls)"
 
-    async def get(self, target: str, deadline: float) -> Answer:
+    async def get(self, target: str, deadline: float, *, urgent: bool = False) -> Answer:
         """Make one attempt to get a path and query.
 
         Args:
             target: path and query under the base URL.
             deadline: the timer's time at which the answer is of no use any more.
+            urgent: whether it goes before the other calls that wait for the rate limit.
 
         Raises:
             TechnicError: in the words of `services.market.errors`; asking again may help with those in
@@ -93,13 +94,13 @@ class Transport:
         except TimeoutError:
             raise ProviderUnavailableError("No connection to the provider became free in time") from None
         try:
-            return await self._send(target, deadline)
+            return await self._send(target, deadline, urgent=urgent)
         finally:
             self._free.release()
 
-    async def _send(self, target: str, deadline: float) -> Answer:
+    async def _send(self, target: str, deadline: float, *, urgent: bool) -> Answer:
         # The permit comes last: whatever waits after it would let calls bunch up beyond the rate.
-        permit = await self._limiter.acquire(deadline)
+        permit = await self._limiter.acquire(deadline, urgent=urgent)
         self.request_count += 1
         try:
             return await self._exchange(target, permit, deadline)

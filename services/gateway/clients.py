@@ -31,11 +31,25 @@ _TYPES = {member.value: member for member in SymbolType}
 
 @dataclass(frozen=True, slots=True)
 class FetchState:
-    """Sessions there and wanted, and the fetcher's count of provider calls."""
+    """Sessions there and wanted, and the fetcher's count of provider calls; what the rest takes.
+
+    `eta_s` are the seconds until the missing sessions could be there, on the provider's plan.
+    """
 
     ready_count: int
     wanted_count: int
     request_total: int
+    eta_s: float | None = None
+    plan: str = ""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a reader should know if sessions are missing."""
+        if self.ready_count >= self.wanted_count:
+            return ()
+        left = "" if self.eta_s is None else f", {_duration(self.eta_s)} left"
+        plan = f" on plan {self.plan}" if left and self.plan else ""
+        return (f"{self.ready_count} of {self.wanted_count} sessions{left}{plan}; run `technic data sync`",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +107,7 @@ class FetcherClient:
             attributes=dict(zip(answer.symbols, attributes, strict=True)),
             request_total=answer.provider_request_total,
             hit_count=answer.cache_hit_count,
+            notices=tuple(answer.notices),
         )
 
 
@@ -138,7 +153,15 @@ class ScorerClient:
 
 
 def _fetch_state(message: fetcher_service_pb2.FetchProgress | fetcher_service_pb2.FetchSummary) -> FetchState:
-    return FetchState(message.sessions_ready, message.sessions_wanted, message.provider_request_total)
+    counts = (message.sessions_ready, message.sessions_wanted, message.provider_request_total)
+    if isinstance(message, fetcher_service_pb2.FetchProgress):
+        return FetchState(*counts)
+    return FetchState(*counts, message.eta_seconds if message.HasField("eta_seconds") else None, message.plan)
+
+
+def _duration(seconds: float) -> str:
+    """Say a time in the unit that fits it."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _block(message: scorer_service_pb2.FactorBlock, names: Sequence[str]) -> ScoredBlock:

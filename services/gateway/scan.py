@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -218,7 +218,7 @@ class _Scan:
         for omission in ranking.omissions:
             ledger.omit(omission.symbol, omission.reason, omission.value)
         omissions = ledger.close(candidates.symbols[row] for row in ranking.order)
-        versions = self._versions()
+        versions, fetch = self._versions(), self._fetch_state(scoring)
         outcome = Outcome(
             listing=listing,
             universe=universe,
@@ -226,10 +226,10 @@ class _Scan:
             ranking=ranking,
             omissions=omissions,
             regime=scoring.regime if scoring else Regime(),
-            fetch=self._fetch_state(scoring),
+            fetch=fetch,
             versions=versions,
             hash=result_hash(listing.as_of, versions, candidates, ranking, omissions),
-            notices=tuple(self._notices),
+            notices=(*self._notices, *listing.notices, *fetch.notices),
         )
         self._tracker.timed("rank", began)
         return outcome
@@ -239,8 +239,7 @@ class _Scan:
         if scoring is None:
             progress = self._tracker.snapshot()
             return FetchState(self._tracker.ready_count, self._tracker.wanted_count, progress.request_count)
-        requests = scoring.fetch.request_total - self._request_total
-        return FetchState(scoring.fetch.ready_count, scoring.fetch.wanted_count, requests)
+        return replace(scoring.fetch, request_total=scoring.fetch.request_total - self._request_total)
 
     def _versions(self) -> dict[str, str]:
         factors = ",".join(f"{name}@{version}" for name, version in self._columns.items())

@@ -34,6 +34,7 @@ class Listing:
         attributes: by symbol, most liquid first.
         request_total: the fetcher's count of provider calls when it was asked.
         hit_count: sessions of the history that were in the fetcher's memory.
+        notices: what a reader should know about the list.
     """
 
     as_of: str
@@ -42,6 +43,7 @@ class Listing:
     attributes: dict[str, Attributes]
     request_total: int
     hit_count: int
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FetchState:
-    """Sessions there and wanted, the fetcher's count of provider calls, and bars that it refused."""
+    """Sessions there and wanted, the fetcher's count of provider calls, bars that it refused; what the rest takes.
+
+    `eta_s` are the seconds until the missing sessions could be there, on the provider's plan.
+    """
 
     as_of: str
     ready_count: int
     wanted_count: int
     request_total: int
     refused_count: int
+    eta_s: float | None = None
+    plan: str = ""
 
 
 class BarClient:
@@ -66,7 +71,8 @@ class BarClient:
                 elif kind == "summary":
                     end = event.summary
                     counts = (end.sessions_ready, end.sessions_wanted, end.provider_request_total)
-                    return FetchState(end.as_of, *counts, end.refused_bar_count)
+                    eta_s = end.eta_seconds if end.HasField("eta_seconds") else None
+                    return FetchState(end.as_of, *counts, end.refused_bar_count, eta_s, end.plan)
         except grpc.aio.AioRpcError as error:
             raise from_call(error, "fetcher") from None
         finally:

@@ -57,6 +57,8 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
                 sessions_wanted=fetch.wanted_count,
                 provider_request_total=fetch.request_total,
                 refused_bar_count=fetch.refused_count,
+                eta_seconds=fetch.eta_s,
+                plan=fetch.plan,
             ),
             regime=regime_to_message(summary.regime),
             compute_seconds=summary.compute_s,

@@ -1,7 +1,8 @@
 """The simulated REST API as an aiohttp application.
 
 A call passes, in this order: its record, the latency, the fault that was asked for, the key, the plan's call limit, its
-endpoint. The simulator's own endpoints, `GET /simulator/calls` and `POST /simulator/faults`, pass none of them.
+endpoint. The simulator's own endpoints, `GET /simulator/calls`, `GET /simulator/market` and `POST /simulator/faults`,
+pass none of them.
 """
 
 import asyncio
@@ -57,7 +58,14 @@ def create_app(
         clock: returns the present moment, aware; it may move within the market's sessions.
         folder: where finished bodies are kept; None makes every body anew.
     """
-    return _application(GeneratedFeed(market), GeneratedDirectory(market), terms, clock, folder)
+    app = _application(GeneratedFeed(market), GeneratedDirectory(market), terms, clock, folder)
+
+    async def about(request: web.Request) -> web.Response:
+        """Answer which market this is, so that bars of another one are not mixed with it, and what time it has."""
+        return await answer(request, {"fingerprint": market.spec.fingerprint, "clock": clock().isoformat()})
+
+    app.router.add_get("/simulator/market", about)
+    return app
 
 
 def create_replay(replay: Replay, terms: Terms, clock: Callable[[], datetime]) -> web.Application:

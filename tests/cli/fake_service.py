@@ -14,7 +14,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import grpc
 
 
 def main() -> None:
@@ -58,16 +61,20 @@ def listen(name: str) -> socket.socket:
 
 def serve(name: str) -> None:
     from services.rpc.serve import ServerSpec, run  # noqa: PLC0415  # slow, and not every mode needs it
-    from technic.v1 import gateway_service_pb2_grpc  # noqa: PLC0415  # as above
+    from technic.v1 import fetcher_service_pb2_grpc, gateway_service_pb2_grpc  # noqa: PLC0415  # as above
     from tests.cli.scripted import SERVICE, ScriptedGateway  # noqa: PLC0415  # as above
+    from tests.cli.scripted_fetcher import ScriptedFetcher  # noqa: PLC0415  # as above
 
     @asynccontextmanager
     async def compose() -> AsyncIterator[ServerSpec]:
-        script = ScriptedGateway()
+        def register(server: "grpc.aio.Server") -> None:
+            gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(ScriptedGateway(), server)
+            fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(ScriptedFetcher(), server)
+
         yield ServerSpec(
             name=name,
             address=os.environ[f"{name.upper()}_ADDRESS"],
-            register=lambda server: gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(script, server),
+            register=register,
             service_names=(SERVICE,),
             warm=lambda: asyncio.sleep(0),
         )

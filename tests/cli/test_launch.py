@@ -114,3 +114,15 @@ def test_private_addresses_lie_in_the_folder_and_are_all_different(tmp_path: Pat
     assert len(sockets) == 4
     assert all(address.startswith(f"unix:{tmp_path}/") for address in sockets)
     assert addresses.simulator.startswith("127.0.0.1:")
+
+
+def test_the_home_is_that_of_the_store_too() -> None:
+    at_home = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {"FETCHER_HOME": "/other"}, home=Path("/home")))
+    assert at_home["fetcher"].environment["FETCHER_HOME"] == "/home"
+    elsewhere = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {"FETCHER_HOME": "/other"}))
+    assert elsewhere["fetcher"].environment["FETCHER_HOME"] == "/other"
+
+
+def test_a_stack_may_be_a_part_of_one() -> None:
+    planned = plan_stack(SIMULATED, STANDARD_ADDRESSES, {}, names=("simulator", "fetcher"))
+    assert [command.name for command in planned] == ["simulator", "fetcher"]

@@ -27,10 +27,19 @@ class Clock:
 def test_a_stage_gets_one_line_a_second() -> None:
     stream, clock = io.StringIO(), Clock()
     with PlainView(stream, clock) as view:
-        for _ in range(25):
-            view.stepped(STEP)
+        for number in range(25):
+            view.stepped(replace(STEP, done_count=number))
             clock.now += 0.1
     assert len(stream.getvalue().splitlines()) == 3
+
+
+def test_a_stage_that_stands_still_gets_no_second_line() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with PlainView(stream, clock) as view:
+        for _ in range(25):
+            view.stepped(STEP)
+            clock.now += 1
+    assert len(stream.getvalue().splitlines()) == 1
 
 
 def test_a_new_stage_gets_its_line_at_once() -> None:
@@ -53,6 +62,11 @@ def test_a_stage_without_counts_yet_shows_none() -> None:
     assert describe_pace(begun) == "121 provider calls, 88.0 s of budget left"
 
 
+def test_a_slow_sync_is_told_in_minutes_and_without_a_budget() -> None:
+    step = replace(STEP, stage="sync", rate=0.08, eta_s=3588.0, budget_left_s=None)
+    assert describe_pace(step) == "5/min, ETA 60 min, 121 provider calls"
+
+
 def test_an_unknown_eta_is_left_out() -> None:
     assert "ETA" not in describe_pace(replace(STEP, eta_s=None))
 
@@ -60,7 +74,7 @@ def test_an_unknown_eta_is_left_out() -> None:
 def test_a_start_is_told_with_its_simulator() -> None:
     stream = io.StringIO()
     with PlainView(stream, Clock()) as view:
-        view.starting(("simulator", "fetcher"))
+        view.starting(("simulator", "fetcher", "gateway"))
         view.ready("fetcher", 1, 2)
         view.ready("simulator", 2, 2)
         view.started(START)
@@ -69,6 +83,13 @@ def test_a_start_is_told_with_its_simulator() -> None:
     assert len(lines) == 3
     assert "SIMULATED MARKET" in lines[2]
     assert "6,000" in lines[2]
+
+
+def test_a_fetcher_alone_is_told_as_such() -> None:
+    stream = io.StringIO()
+    with PlainView(stream, Clock()) as view:
+        view.starting(("fetcher",))
+    assert stream.getvalue() == "starting fetcher ...\n"
 
 
 def test_a_stream_that_is_no_terminal_gets_plain_lines() -> None:

@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from services.fetcher.source import Listing, SessionBars, SymbolBars
+from services.fetcher.source import Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import TechnicError
@@ -49,6 +49,7 @@ class FakeSource:
     simulated: bool = True
     concurrency: int = 4
     repair_limit: int = 10
+    pace: Pace = field(default_factory=Pace)
     asked: Counter[object] = field(default_factory=Counter)
     order: list[date] = field(default_factory=list)
     in_flight: int = 0

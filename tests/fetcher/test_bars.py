@@ -1,6 +1,7 @@
 """The fetcher's core over a source made by hand: what is asked, what comes out, and what happens when it fails."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from datetime import date
 
@@ -9,6 +10,8 @@ import pytest
 
 from services.fetcher.bars import Bars, Omissions, StreamSummary
 from services.fetcher.cache import SessionCache
+from services.fetcher.store import Store
+from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split
@@ -56,7 +59,8 @@ async def make_bars(source: FakeSource) -> AsyncIterator[Callable[[], Bars]]:
     made: list[Bars] = []
 
     def make() -> Bars:
-        made.append(Bars(source, source.index, SessionCache(100), early_sessions=EARLY))
+        store = Store(source.index)
+        made.append(Bars(StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=EARLY))
         return made[-1]
 
     yield make
@@ -187,11 +191,11 @@ async def test_closing_ends_all_flights(make_bars: Callable[[], Bars], source: F
 
 async def test_the_list_is_ordered_by_liquidity_then_symbol(bars: Bars, source: FakeSource) -> None:
     source.listed = ("ZZ", "A", "CCC", "YY", "BB")
-    listed = await bars.listed(LATEST, HISTORY)
+    listed = await bars.listed(LATEST, HISTORY, until=math.inf)
     assert [listing.symbol for listing in listed.listings] == ["CCC", "BB", "A", "YY", "ZZ"]
     assert listed.hit_count == 0
     await stream(bars, ("A",), Sink())
-    assert (await bars.listed(LATEST, HISTORY)).hit_count == HISTORY
+    assert (await bars.listed(LATEST, HISTORY, until=math.inf)).hit_count == HISTORY
     assert source.asked["listings"] == 1
 
 

@@ -141,6 +141,25 @@ async def test_turns_come_in_the_order_of_asking() -> None:
     assert order == list(range(20))
 
 
+async def test_an_urgent_call_goes_before_all_but_the_first_in_line() -> None:
+    timer = FakeTimer()
+    limiter = RateLimiter(1, 1.0, timer)
+    order: list[str] = []
+
+    async def call(name: str, *, urgent: bool) -> None:
+        limiter.sent(await limiter.acquire(NEVER, urgent=urgent))
+        order.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(6):
+            group.create_task(call(f"session {number}", urgent=False))
+        for number in range(3):
+            group.create_task(call(f"page {number}", urgent=True))
+    assert set(order[:2]) == {"session 0", "session 1"}
+    assert order[2:5] == ["page 0", "page 1", "page 2"]
+    assert order[5:] == [f"session {number}" for number in range(2, 6)]
+
+
 async def test_a_turn_after_the_deadline_is_refused_at_once_with_the_time_to_wait() -> None:
     timer = FakeTimer()
     limiter = RateLimiter(5, 60.0, timer)

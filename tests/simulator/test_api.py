@@ -227,3 +227,9 @@ async def test_adjusted_history_changes_when_a_split_executes(start: Start, mark
         _, raw = await running.get(url + "?adjusted=false")
     assert before["results"] == raw["results"]
     assert after["results"][0]["c"] == pytest.approx(before["results"][0]["c"] / row.factor, abs=1e-4)
+
+
+async def test_the_simulator_tells_which_market_it_has_and_when(simulator: Running, market: Market) -> None:
+    status, found = await simulator.get("/simulator/market")
+    assert status == 200
+    assert found == {"fingerprint": market.spec.fingerprint, "clock": simulator.now.isoformat()}

@@ -67,6 +67,7 @@ class Scan:
 class Stack:
     """Running services by name, and a stub of the gateway."""
 
+    folder: Path
     servers: dict[str, RunningServer]
     stub: gateway_service_pb2_grpc.GatewayServiceStub
     provider_url: str = ""
@@ -141,11 +142,11 @@ async def running(
                 servers[name] = await start(await stack.enter_async_context(compose()))
                 stack.push_async_callback(servers[name].kill)
         channel = await stack.enter_async_context(open_channel(servers["gateway"].address))
-        yield Stack(servers, gateway_service_pb2_grpc.GatewayServiceStub(channel))
+        yield Stack(folder, servers, gateway_service_pb2_grpc.GatewayServiceStub(channel))
 
 
 def simulated_settings(url: str, **changes: Any) -> dict[str, Any]:
-    """Return the fetcher's settings for a simulator at `url`."""
+    """Return the fetcher's settings for a simulator at `url`; bars are kept in memory only unless told otherwise."""
     return {
         "provider": "simulated",
         "base_url": url,
@@ -153,6 +154,7 @@ def simulated_settings(url: str, **changes: Any) -> dict[str, Any]:
         "clock": CLOCK,
         "calls_per_second": 5000,
         "MASSIVE_API_KEY": KEY,
+        "store_path": "",
     } | changes
 
 

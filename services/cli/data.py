@@ -1,0 +1,77 @@
+"""`technic data`: the bars on disk."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from services.cli import options
+from services.cli.flags import AsOfFlag, FetcherFlag, HomeFlag, LatencyFlag, PlanFlag, ProviderFlag, SessionsFlag
+from services.cli.launch import Program
+from services.cli.own import own_stack
+from services.cli.source import SourceFlags
+from services.cli.stack import Stack
+from services.market.errors import InvalidRequestError
+
+data: Final = typer.Typer(name="data", help="Fill the store of bars, and see what is in it.", no_args_is_help=True)
+
+
+@data.command()
+def sync(  # noqa: PLR0913  # a parameter a flag
+    *,
+    context: typer.Context,
+    sessions: SessionsFlag = 300,
+    as_of: AsOfFlag = "",
+    provider: ProviderFlag = None,
+    plan: PlanFlag = None,
+    latency_ms: LatencyFlag = None,
+    fetcher: FetcherFlag = "",
+    home: HomeFlag = None,
+) -> int:
+    """Fetch the newest sessions into the store, so that scans need not.
+
+    What is there already takes no call. Ctrl-C loses nothing: the next sync goes on from there.
+    """
+    day = options.parse_as_of(as_of)
+    flags = SourceFlags(provider, plan, None, None, latency_ms)
+    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+        from services.cli.store import run_sync  # noqa: PLC0415  # loads while the processes start
+
+        return run_sync(address, stack, day, sessions)
+
+
+@data.command()
+def status(
+    *,
+    context: typer.Context,
+    sessions: SessionsFlag = 300,
+    provider: ProviderFlag = None,
+    plan: PlanFlag = None,
+    fetcher: FetcherFlag = "",
+    home: HomeFlag = None,
+) -> int:
+    """Tell what the store holds, and which of the newest sessions it lacks; without a call to the provider."""
+    flags = SourceFlags(provider, plan)
+    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+        from services.cli.store import run_status  # noqa: PLC0415  # as above
+
+        return run_status(address, stack, sessions)
+
+
+@contextmanager
+def _fetcher(
+    address: str, flags: SourceFlags, program: Program, home: Path | None
+) -> Iterator[tuple[str, Stack | None]]:
+    """Use a fetcher that runs already, or start one."""
+    spoken = flags.spoken()
+    if flags.provider == "files":
+        raise InvalidRequestError("--provider files has no store: scans read the files themselves")
+    if address and spoken:
+        raise InvalidRequestError(f"{spoken[0]} is for a fetcher of the command's own; --fetcher uses one that runs")
+    if address:
+        yield options.check_address(address, "--fetcher"), None
+        return
+    with own_stack(flags, program, home, ("simulator", "fetcher")) as stack:
+        yield stack.addresses.fetcher, stack

@@ -1,0 +1,138 @@
+"""Has the fetcher fill its store, and shows what is there."""
+
+import asyncio
+import sys
+import time
+from typing import Final
+
+import grpc
+
+from services.cli import exits
+from services.cli.answer import ScanStep
+from services.cli.progress import ProgressView, open_view
+from services.cli.readiness import wait_until_ready
+from services.cli.stack import Stack
+from services.cli.table import SIMULATED_LABEL
+from services.market.errors import ServiceUnavailableError
+from services.rpc.channel import open_channel
+from services.rpc.status import from_call
+from technic.v1 import fetcher_service_pb2 as pb
+from technic.v1 import fetcher_service_pb2_grpc
+
+SYNC_S: Final = 24 * 3600.0
+"""Seconds that a sync may take: 2,000 sessions on the slowest plan take 7 hours."""
+STATUS_S: Final = 30.0
+_LISTED: Final = 10
+
+
+def run_sync(address: str, stack: Stack | None, as_of: str, count: int) -> int:
+    """Sync, say what is stored, and return the exit code.
+
+    Args:
+        address: of the fetcher.
+        stack: the processes behind it if they are ours; they may still be starting.
+        as_of: ISO date of the last session; empty for the newest one.
+        count: number of sessions.
+
+    Raises:
+        TechnicError: the sync failed; what it stored stays.
+    """
+    with open_view(sys.stderr) as view:
+        done = asyncio.run(_sync(address, stack, pb.SyncStoreRequest(as_of=as_of, history_count=count), view))
+    plan = f", plan {done.plan}" if done.plan else ""
+    _print_market(simulated=done.simulated)
+    print(
+        f"{done.sessions_ready} of {done.sessions_wanted} sessions up to {done.as_of} are stored "
+        f"({done.provider}{plan}), {done.provider_request_count:,} provider calls"
+    )
+    return exits.OK
+
+
+def run_status(address: str, stack: Stack | None, count: int) -> int:
+    """Print what is stored; arguments and errors as of `run_sync`."""
+    with open_view(sys.stderr) as view:
+        found = asyncio.run(_status(address, stack, pb.GetStoreStatusRequest(history_count=count), view))
+    _print_market(simulated=found.simulated)
+    print(f"store     {found.path}")
+    print(f"provider  {found.provider}, newest session {found.newest_session}")
+    between = f", {found.first_session} to {found.last_session}" if found.session_count else ""
+    print(f"sessions  {found.session_count:,}{between}")
+    print(f"symbols   {found.symbol_count:,}")
+    print(f"size      {found.byte_count / 1e6:,.1f} MB")
+    print(f"missing   {_missing(list(found.missing_sessions))} of the newest {count} sessions")
+    return exits.OK
+
+
+def _missing(sessions: list[str]) -> str:
+    if not sessions:
+        return "none"
+    shown = ", ".join(sessions[-_LISTED:])
+    return f"{len(sessions)} ({'..., ' if len(sessions) > _LISTED else ''}{shown})"
+
+
+def _print_market(*, simulated: bool) -> None:
+    if simulated:
+        print(SIMULATED_LABEL)
+
+
+async def _sync(
+    address: str, stack: Stack | None, request: pb.SyncStoreRequest, view: ProgressView
+) -> pb.SyncStoreResponse:
+    await _ready(stack, view)
+    began, ready_before = time.monotonic(), -1
+    async with open_channel(address) as channel:
+        call = fetcher_service_pb2_grpc.FetcherServiceStub(channel).SyncStore(request, timeout=SYNC_S)
+        state: pb.SyncStoreResponse | None = None
+        try:
+            async for state in call:
+                ready_before = state.sessions_ready if ready_before < 0 else ready_before
+                view.stepped(_step(state, state.sessions_ready - ready_before, time.monotonic() - began))
+        except grpc.aio.AioRpcError as error:
+            _check(stack)
+            raise from_call(error, f"fetcher at {address}") from None
+        finally:
+            call.cancel()
+    if state is None or state.sessions_ready < state.sessions_wanted:
+        raise ServiceUnavailableError("the fetcher ended its answer before all was stored: see its log")
+    return state
+
+
+async def _status(
+    address: str, stack: Stack | None, request: pb.GetStoreStatusRequest, view: ProgressView
+) -> pb.GetStoreStatusResponse:
+    await _ready(stack, view)
+    async with open_channel(address) as channel:
+        try:
+            stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
+            found: pb.GetStoreStatusResponse = await stub.GetStoreStatus(request, timeout=STATUS_S)
+        except grpc.aio.AioRpcError as error:
+            _check(stack)
+            raise from_call(error, f"fetcher at {address}") from None
+    return found
+
+
+async def _ready(stack: Stack | None, view: ProgressView) -> None:
+    if stack is not None:
+        view.starting(tuple(process.name for process in stack.processes))
+        await wait_until_ready(stack, view.ready)
+
+
+def _check(stack: Stack | None) -> None:
+    """Raise the error of a process of ours that has ended: it knows better why."""
+    if stack is not None:
+        stack.check()
+
+
+def _step(state: pb.SyncStoreResponse, come_count: int, elapsed_s: float) -> ScanStep:
+    return ScanStep(
+        stage="sync",
+        unit="sessions",
+        done_count=state.sessions_ready,
+        total_count=state.sessions_wanted,
+        rate=come_count / elapsed_s if elapsed_s > 0 else 0.0,
+        eta_s=state.eta_seconds if state.HasField("eta_seconds") else None,
+        elapsed_s=elapsed_s,
+        budget_left_s=None,
+        provider_request_count=state.provider_request_count,
+        scored_count=0,
+    )

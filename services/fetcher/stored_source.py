@@ -1,0 +1,159 @@
+"""A source of bars that remembers: what its store holds is not asked for again."""
+
+from datetime import date
+from typing import Final, TypeVar
+
+import msgspec
+import numpy as np
+
+from services.fetcher.overlay import overlaid
+from services.fetcher.source import BarSource, Listing, Pace, SessionBars, SymbolBars
+from services.fetcher.store import Store
+from services.files.attributes import AttributeBook
+from services.market.adjust import Split
+from services.market.panel import FIELDS
+from services.market.sessions import to_day_number
+
+T = TypeVar("T")
+
+_LISTINGS: Final = "listings"
+_SPLITS: Final = "splits"
+
+
+class _Splits(msgspec.Struct, array_like=True):
+    """The splits executing on or after `first`, days since 1970-01-01."""
+
+    first: int
+    splits: tuple[Split, ...]
+
+
+class _Symbol(msgspec.Struct, array_like=True):
+    """The bars of a symbol from `first` to `last`: little-endian int32 and float64 as in `SymbolBars`."""
+
+    first: int
+    last: int
+    session_days: bytes
+    bars: bytes
+
+
+class StoredSource:
+    """A `BarSource` that asks another one for what its store lacks, and stores the answers.
+
+    Bars of a session never change. The reference list, the splits and the bars of single symbols are taken from the
+    store if no session has ended since they came.
+
+    Args:
+        source: the other one.
+        store: where answers are kept.
+        attributes: what a file knows of the symbols; it counts before what the provider says, and is not stored.
+    """
+
+    def __init__(self, source: BarSource, store: Store, attributes: AttributeBook | None = None) -> None:
+        self._source = source
+        self._store = store
+        self._attributes = attributes or AttributeBook({})
+
+    def __repr__(self) -> str:
+        return f"StoredSource({self._source!r}, {self._store!r})"
+
+    @property
+    def name(self) -> str:
+        """Name of the provider."""
+        return self._source.name
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the bars are generated ones."""
+        return self._source.simulated
+
+    @property
+    def request_count(self) -> int:
+        """Calls made to the provider so far."""
+        return self._source.request_count
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls may be in flight."""
+        return self._source.concurrency
+
+    @property
+    def pace(self) -> Pace:
+        """How fast the provider may be asked."""
+        return self._source.pace
+
+    @property
+    def repair_limit(self) -> int:
+        """How many symbols without any bar may be asked for one by one in a scan."""
+        return self._source.repair_limit
+
+    def latest_session(self) -> date:
+        """Return the newest session whose bars can be asked for."""
+        return self._source.latest_session()
+
+    def is_stored(self, session: date) -> bool:
+        """Tell whether the bars of a session take no call."""
+        return session in self._store
+
+    async def session_bars(self, session: date) -> SessionBars:
+        """Return the raw bars of one session; those refused are counted when they come, not when they are read."""
+        bars = await self._store.session(session)
+        if bars is None:
+            bars = await self._source.session_bars(session)
+            await self._store.keep(bars)
+        return bars
+
+    async def listings(self) -> tuple[Listing, ...]:
+        """Return the reference list, each symbol once."""
+        newest = self.latest_session()
+        kept = await self.kept_listings()
+        if kept is not None and kept[0] == newest:
+            return kept[1]
+        listings = await self._source.listings()
+        await self._store.keep_answer(_LISTINGS, newest, msgspec.msgpack.encode(listings))
+        return overlaid(listings, self._attributes)
+
+    async def kept_listings(self) -> tuple[date, tuple[Listing, ...]] | None:
+        """Return the reference list in the store, and which session was the newest one then; None without one."""
+        found = await self._store.answer(_LISTINGS)
+        listings = _decoded(found, tuple[Listing, ...])
+        return None if found is None or listings is None else (found[0], overlaid(listings, self._attributes))
+
+    async def splits(self, first: date) -> tuple[Split, ...]:
+        """Return the splits executing on or after `first`; duplicates and future ones included."""
+        newest, day = self.latest_session(), to_day_number(first)
+        found = await self._store.answer(_SPLITS)
+        kept = _decoded(found, _Splits, newest)
+        if kept is not None and kept.first <= day:
+            return tuple(split for split in kept.splits if split.session_day >= day)
+        splits = await self._source.splits(first)
+        await self._store.keep_answer(_SPLITS, newest, msgspec.msgpack.encode(_Splits(day, splits)))
+        return splits
+
+    async def symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:
+        """Return the raw bars of one symbol; empty for an unknown one."""
+        question, newest = f"symbol {symbol}", self.latest_session()
+        days = (to_day_number(first), to_day_number(last))
+        found = await self._store.answer(question)
+        kept = _decoded(found, _Symbol, newest)
+        if kept is not None and (kept.first, kept.last) == days:
+            bars = np.frombuffer(kept.bars, "<f8").reshape(len(FIELDS), -1)
+            return SymbolBars(symbol, np.frombuffer(kept.session_days, "<i4"), bars, 0)
+        answer = await self._source.symbol_bars(symbol, first, last)
+        columns = (answer.session_days.astype("<i4").tobytes(), answer.bars.astype("<f8").tobytes())
+        await self._store.keep_answer(question, newest, msgspec.msgpack.encode(_Symbol(*days, *columns)))
+        return answer
+
+    async def close(self) -> None:
+        """Release the source, and close the store once all is written."""
+        await self._source.close()
+        await self._store.close()
+
+
+def _decoded(found: tuple[date, bytes] | None, kind: type[T], newest: date | None = None) -> T | None:
+    """Read an answer; None if there is none, if it is older than `newest`, or if another version wrote it."""
+    if found is None or newest not in {None, found[0]}:
+        return None
+    try:
+        return msgspec.msgpack.decode(found[1], type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None

@@ -1,0 +1,276 @@
+"""The fetcher's core over a store: what is asked a second time, and what happens when the disk does not play along."""
+
+import asyncio
+import resource
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.fetcher.bars import Bars
+from services.fetcher.cache import SessionCache
+from services.fetcher.source import Pace
+from services.fetcher.store import Store
+from services.fetcher.store_file import Place, StoreFile
+from services.fetcher.stored_source import StoredSource
+from services.fetcher.symbols import SymbolIndex
+from services.fetcher.sync import SyncState
+from services.market.adjust import Split
+from services.market.errors import BudgetSpentError, LocalDataError, ProviderUnavailableError
+from services.market.sessions import sessions_ending, to_day_number
+from tests.fetcher.fake_source import LATEST, FakeSource
+from tests.fetcher.test_bars import EARLY, HISTORY, SESSIONS, Sink, stream
+
+SYMBOLS = ("CCC", "A", "BB", "LATE", "NEVER")
+Open = Callable[..., Awaitable[tuple[Bars, FakeSource]]]
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Place:
+    return Place(tmp_path / "bars.sqlite3", "simulated-1")
+
+
+@pytest.fixture
+async def opened(where: Place) -> AsyncIterator[Open]:
+    """Opens fetchers of their own on one store."""
+    made: list[Bars] = []
+
+    async def one(**changes: object) -> tuple[Bars, FakeSource]:
+        source = FakeSource(SymbolIndex(), single=("LATE",), known_splits=(Split("A", to_day_number(LATEST), 1, 2),))
+        for name, value in changes.items():
+            setattr(source, name, value)
+        store = Store(source.index)
+        await store.open(where)
+        made.append(Bars(StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=EARLY))
+        return made[-1], source
+
+    yield one
+    for bars in made:
+        await bars.close()
+
+
+async def synced(bars: Bars, *, seconds: float = 5.0) -> list[SyncState]:
+    """Sync the window; return what was reported."""
+    states: list[SyncState] = []
+
+    async def report(state: SyncState) -> None:
+        states.append(state)
+
+    until = asyncio.get_running_loop().time() + seconds
+    await bars.stored.run(LATEST, HISTORY, until=until, report=report)
+    return states
+
+
+async def scanned(bars: Bars) -> tuple[dict[str, list[float]], dict[str, object]]:
+    """Return the bars by symbol and the omissions."""
+    sink = Sink()
+    await stream(bars, SYMBOLS, sink)
+    found = {symbol: panel.bars[:, :, n].tolist() for panel in sink.panels for n, symbol in enumerate(panel.symbols)}
+    return found, dict(sink.omissions)
+
+
+async def test_cold_warm_and_hot_answers_are_equal_and_a_restart_asks_nothing(opened: Open) -> None:
+    bars, source = await opened()
+    await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 5)
+    cold = await scanned(bars)
+    hot = await scanned(bars)
+    assert source.request_count == HISTORY + 2 + 2
+    await bars.close()
+    bars, source = await opened()
+    listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 5)
+    warm = await scanned(bars)
+    assert source.request_count == 0
+    assert listed.hit_count == HISTORY
+    assert cold == hot == warm
+    assert set(cold[0]) == {"CCC", "A", "BB", "LATE"}
+
+
+async def test_a_sync_fills_the_store_and_the_next_one_asks_nothing(opened: Open) -> None:
+    bars, source = await opened()
+    states = await synced(bars)
+    assert (states[-1].ready_count, states[-1].wanted_count) == (HISTORY, HISTORY)
+    assert source.request_count == HISTORY + 2
+    await synced(bars)
+    assert source.request_count == HISTORY + 2
+    await bars.close()
+    bars, source = await opened()
+    await synced(bars)
+    assert source.request_count == 0
+    holes = await bars.stored.holes(HISTORY + 3)
+    assert holes.missing == sessions_ending(LATEST, HISTORY + 3)[:3]
+    assert holes.status.sessions == SESSIONS
+    assert holes.status.symbol_count == 3
+
+
+async def test_a_sync_goes_on_without_its_caller(opened: Open) -> None:
+    hold = asyncio.Event()
+    bars, source = await opened(hold=hold)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await synced(bars)
+    assert source.in_flight > 0
+    hold.set()
+    await synced(bars)
+    assert all(source.asked[session] == 1 for session in SESSIONS)
+
+
+async def test_a_damaged_session_is_asked_for_again_and_stored_again(opened: Open, where: Place) -> None:
+    bars, _ = await opened()
+    whole = await scanned(bars)
+    await bars.close()
+    with closing(sqlite3.connect(where.path)) as db, db:
+        db.execute("UPDATE sessions SET checksum = checksum + 1 WHERE day = ?", (to_day_number(SESSIONS[2]),))
+    bars, source = await opened()
+    assert await scanned(bars) == whole
+    assert source.asked == {SESSIONS[2]: 1}
+    await bars.close()
+    bars, source = await opened()
+    assert await scanned(bars) == whole
+    assert source.request_count == 0
+
+
+async def test_an_answer_that_another_version_wrote_is_asked_for_again(opened: Open, where: Place) -> None:
+    bars, source = await opened()
+    await synced(bars)
+    await bars.close()
+    file = StoreFile(where, SymbolIndex())
+    file.write_answer("listings", LATEST, b"no listings")
+    file.close()
+    bars, source = await opened()
+    await synced(bars)
+    assert source.asked == {"listings": 1}
+
+
+async def test_a_sync_that_failed_goes_on_where_it_was(opened: Open) -> None:
+    bars, source = await opened(failures={SESSIONS[1]: [ProviderUnavailableError("down")] * 100})
+    with pytest.raises(ProviderUnavailableError):
+        await synced(bars)
+    asked = source.request_count
+    await bars.close()
+    bars, source = await opened()
+    await synced(bars)
+    assert source.asked[SESSIONS[1]] == 1
+    assert source.request_count < asked
+
+
+async def test_a_sync_without_time_says_so_and_keeps_what_came(opened: Open) -> None:
+    bars, _ = await opened(hold=asyncio.Event())
+    with pytest.raises(BudgetSpentError, match="goes on from here"):
+        await synced(bars, seconds=0.05)
+
+
+async def test_a_next_session_costs_one_session_and_its_references(opened: Open) -> None:
+    bars, source = await opened(latest_session=lambda: SESSIONS[-2])
+    until = asyncio.get_running_loop().time() + 5
+
+    async def ignore(_: SyncState) -> None: ...
+
+    await bars.stored.run(SESSIONS[-2], HISTORY - 1, until=until, report=ignore)
+    await bars.close()
+    bars, source = await opened()
+    await synced(bars)
+    assert source.asked == {LATEST: 1, "listings": 1, "splits": 1}
+
+
+async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> None:
+    bars, source = await opened()
+    await synced(bars)
+    await bars.close()
+    bars, source = await opened()
+    until = asyncio.get_running_loop().time() + 5
+    sink = Sink()
+    await bars.stream(("A",), LATEST, EARLY, until=until, block_size=1, emit=sink.take)
+    assert source.request_count == 0
+    assert np.isfinite(sink.panels[0].bars).all()
+
+
+async def test_the_list_of_another_session_stands_in_where_calls_are_scarce(opened: Open) -> None:
+    bars, _ = await opened(latest_session=lambda: SESSIONS[-2], listed=("A", "OLD"))
+    await bars.listed(SESSIONS[-2], HISTORY - 1, until=asyncio.get_running_loop().time() + 5)
+    await bars.close()
+    bars, _ = await opened(listings=asyncio.Event().wait)
+    listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.3)
+    assert [listing.symbol for listing in listed.listings] == ["A", "OLD"]
+    assert f"of {SESSIONS[-2]}" in listed.notices[0]
+
+
+async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) -> None:
+    bars, _ = await opened(listings=asyncio.Event().wait, traded=("A", "BACpB"), pace=Pace("basic", 12.0))
+    listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.5)
+    assert {listing.symbol: listing.type.name for listing in listed.listings} == {"A": "UNKNOWN", "BACpB": "PREFERRED"}
+    assert "did not come in time" in listed.notices[0]
+
+
+async def test_with_neither_list_nor_bars_the_time_was_too_short(opened: Open) -> None:
+    bars, _ = await opened(listings=asyncio.Event().wait, hold=asyncio.Event())
+    with pytest.raises(BudgetSpentError):
+        await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.05)
+
+
+async def test_a_place_that_cannot_be_written_costs_the_store_only(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    source = FakeSource(SymbolIndex())
+    store = Store(source.index)
+    await store.open(Place(tmp_path / "file" / "bars.sqlite3", "simulated-1"))
+    bars = Bars(StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=EARLY)
+    sink = Sink()
+    await stream(bars, ("A",), sink)
+    assert sink.symbols == ["A"]
+    with pytest.raises(LocalDataError, match="cannot be used"):
+        await synced(bars)
+    await bars.close()
+
+
+@contextmanager
+def small_disk(byte_count: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_disk_that_fills_up_costs_the_store_only(opened: Open) -> None:
+    many = tuple(f"S{number}" for number in range(9_000))
+    bars, source = await opened(traded=many)
+    with small_disk(1 << 20):
+        sink = Sink()
+        await stream(bars, ("S1",), sink)
+        assert sink.symbols == ["S1"]
+        with pytest.raises(LocalDataError, match="cannot be written"):
+            await synced(bars)
+        await bars.close()
+    bars, source = await opened(traded=many)
+    states = await synced(bars)
+    assert states[-1].ready_count == HISTORY
+    assert 0 < source.request_count <= HISTORY + 2
+
+
+async def test_without_a_store_there_is_nothing_to_sync() -> None:
+    source = FakeSource(SymbolIndex())
+    store = Store(source.index)
+    bars = Bars(StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=EARLY)
+    with pytest.raises(LocalDataError, match="keeps no store"):
+        await synced(bars)
+    with pytest.raises(LocalDataError, match="keeps no store"):
+        await bars.stored.holes(HISTORY)
+    await bars.close()
+
+
+@pytest.mark.parametrize(
+    ("missing", "arrived", "elapsed_s", "eta_s"),
+    [(293, 5, 0.5, 293 * 12.0), (10, 5, 100.0, 200.0), (10, 0, 3.0, 120.0), (0, 5, 1.0, None)],
+)
+def test_an_estimate_follows_the_plan_or_what_is_slower(
+    missing: int, arrived: int, elapsed_s: float, eta_s: float | None
+) -> None:
+    assert Pace("basic", 12.0).eta_s(missing, arrived, elapsed_s) == eta_s
+
+
+def test_nothing_is_estimated_from_nothing() -> None:
+    assert Pace().eta_s(10, 0, 1.0) is None

@@ -1,0 +1,120 @@
+"""The store across whole scans: restarts, next sessions, slow plans."""
+
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from services.market.errors import LocalDataError
+from services.rpc.channel import open_channel
+from services.simulator.market import Market, MarketSpec, generate
+from technic.v1 import fetcher_service_pb2 as fetcher_pb
+from technic.v1 import fetcher_service_pb2_grpc
+from tests.system.conftest import SYMBOLS, Stack, running, simulated, simulated_settings
+
+
+def below(path: Path, name: str) -> Path:
+    """Make a folder for the sockets of one stack."""
+    folder = path / name
+    folder.mkdir()
+    return folder
+
+
+async def sync(stack: Stack, count: int = 300) -> list[fetcher_pb.SyncStoreResponse]:
+    """Sync the store of a stack; return what was told."""
+    async with open_channel(f"unix:{stack.folder}/fetcher") as channel:
+        stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
+        call = stub.SyncStore(fetcher_pb.SyncStoreRequest(history_count=count), timeout=60)
+        return [state async for state in call]
+
+
+async def status(stack: Stack) -> fetcher_pb.GetStoreStatusResponse:
+    """Ask what is stored."""
+    async with open_channel(f"unix:{stack.folder}/fetcher") as channel:
+        stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
+        found: fetcher_pb.GetStoreStatusResponse = await stub.GetStoreStatus(fetcher_pb.GetStoreStatusRequest())
+        return found
+
+
+async def test_a_restart_gives_the_same_result_without_a_call(market: Market, tmp_path: Path) -> None:
+    async with simulated(market) as url:
+        settings = simulated_settings(url, store_path=None, home=tmp_path / "home")
+        async with running(below(tmp_path, "one"), settings) as stack:
+            cold = (await stack.scan(top_count=0)).result
+            hot = (await stack.scan(top_count=0)).result
+        async with running(below(tmp_path, "two"), settings) as stack:
+            stack.provider_url = url
+            before = (await stack.calls())["total"]
+            warm = (await stack.scan(top_count=0)).result
+            assert (await stack.calls())["total"] == before
+        async with running(below(tmp_path, "three"), simulated_settings(url)) as stack:
+            without = (await stack.scan(top_count=0)).result
+    assert cold.result_hash == hot.result_hash == warm.result_hash == without.result_hash
+    assert (warm.provider_request_count, warm.cache_hit_count, warm.cache_miss_count) == (0, 300, 0)
+    assert cold.cache_hit_count == 0
+
+
+async def test_a_sync_spares_the_scan_its_sessions(market: Market, tmp_path: Path) -> None:
+    async with simulated(market) as url:
+        settings = simulated_settings(url, store_path=str(tmp_path / "my.sqlite3"))
+        async with running(below(tmp_path, "one"), settings) as stack:
+            first = (await sync(stack))[-1]
+            again = (await sync(stack))[-1]
+            found = await status(stack)
+        async with running(below(tmp_path, "two"), settings) as stack:
+            stack.provider_url = url
+            before = (await stack.calls())["counts"]["grouped"]
+            result = (await stack.scan()).result
+            assert (await stack.calls())["counts"]["grouped"] == before
+    assert (first.sessions_ready, first.sessions_wanted, first.simulated) == (300, 300, True)
+    assert first.provider_request_count > 300
+    assert again.provider_request_count == 0
+    assert (found.session_count, list(found.missing_sessions)) == (300, [])
+    assert found.last_session == found.newest_session == "2025-09-30"
+    assert found.path == str(tmp_path / "my.sqlite3")
+    assert found.byte_count > 300 * 300 * 40 / 2
+    assert not result.budget_spent
+
+
+async def test_a_slow_plan_says_how_far_it_is_and_what_to_do(market: Market, tmp_path: Path) -> None:
+    async with simulated(market, plan="basic") as url:
+        slow = simulated_settings(url, plan="basic", calls_per_second=None, store_path=str(tmp_path / "bars.sqlite3"))
+        async with running(below(tmp_path, "one"), slow) as stack:
+            stack.provider_url = url
+            result = (await stack.scan(budget=Duration(seconds=3))).result
+            calls = await stack.calls()
+        async with running(below(tmp_path, "two"), slow) as stack:
+            again = (await stack.scan(budget=Duration(seconds=1))).result
+    assert result.budget_spent
+    assert 1 <= result.sessions_ready <= 5
+    assert calls["last"][0]["endpoint"] == "grouped"
+    assert {call["endpoint"] for call in calls["last"][1:3]} == {"splits", "tickers"}
+    left = f"{result.sessions_ready} of 300 sessions, "
+    (hint,) = [notice for notice in result.notices if notice.startswith(left)]
+    assert hint.endswith(" min left on plan basic; run `technic data sync`")
+    assert 55 <= int(hint.removeprefix(left).split()[0]) <= 62
+    assert again.sessions_ready >= result.sessions_ready
+    assert again.cache_hit_count == result.sessions_ready
+
+
+async def test_without_a_store_nothing_is_written(market: Market, tmp_path: Path) -> None:
+    async with simulated(market) as url:
+        settings = simulated_settings(url, store_path="", home=tmp_path / "home")
+        async with running(below(tmp_path, "one"), settings) as stack:
+            await stack.scan()
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await sync(stack)
+    assert raised.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert not (tmp_path / "home").exists()
+
+
+async def test_a_store_of_another_market_is_refused_at_the_start(market: Market, tmp_path: Path) -> None:
+    other = generate(MarketSpec(seed=8, symbols=SYMBOLS, end=market.spec.end))
+    path = str(tmp_path / "bars.sqlite3")
+    async with simulated(market) as url, running(below(tmp_path, "one"), simulated_settings(url, store_path=path)):
+        pass
+    async with simulated(other) as url:
+        with pytest.raises(LocalDataError, match="has fingerprint"):
+            async with running(below(tmp_path, "two"), simulated_settings(url, store_path=path)):
+                pass
