@@ -69,5 +69,7 @@ def _once(
     task = cache.get(key)
     if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
         task = asyncio.create_task(fetch())
+        # Those who wait are told of a failure; with nobody waiting it is no news.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         cache[key] = task
     return task
