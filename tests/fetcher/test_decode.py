@@ -184,9 +184,9 @@ def test_an_answer_cut_anywhere_is_malformed() -> None:
 
 @given(st.binary(max_size=200))
 def test_garbage_is_malformed(body: bytes) -> None:
-    assume(body.strip(b" \t\r\n") != b"{}")
     assert scanned(body) is None
-    assert outcome(body) == (MalformedAnswerError,)
+    # Garbage may happen to be an object of JSON: that is an answer without bars.
+    assert outcome(body) in {(MalformedAnswerError,), (EmptyAnswerError,)}
 
 
 @pytest.mark.parametrize(
