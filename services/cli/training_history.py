@@ -91,13 +91,10 @@ def make_history(
         progress: told the symbols done, and all.
 
     Raises:
-        LocalDataError: there are not even the sessions of the warm-up.
+        LocalDataError: there are not even the sessions of the warm-up, or no stocks.
     """
     sessions, symbols = len(stocks.session_days), len(stocks.symbols)
-    if sessions <= WARM_UP:
-        raise LocalDataError(f"the bars span {sessions} sessions; models need {WARM_UP} of warm-up and many more")
-    if not symbols:
-        raise LocalDataError("the bars have no stocks to train on")
+    _require(sessions, symbols)
     rules = _whole(engine.config.history, sessions)
     spy = carry_series(benchmark, rules).bars[3, :, 0]
     positions = np.arange(WARM_UP, sessions, SPACING)
@@ -117,11 +114,17 @@ def make_history(
         closes[:, part] = series.bars[3]
         progress(part.stop, symbols)
     features[np.isinf(features)] = np.nan  # beyond what float32 holds; serving refuses it
-    counts = _traded(stocks.close, positions, engine.config.history)
-    counts &= columns["median_dollar_volume"] >= LEAST_DOLLAR_VOLUME
-    counts &= closes[positions] >= LEAST_CLOSE
+    liquid = (columns["median_dollar_volume"] >= LEAST_DOLLAR_VOLUME) & (closes[positions] >= LEAST_CLOSE)
+    counts = liquid & _traded(stocks.close, positions, engine.config.history)
     names = tuple(f"{name}@{engine.versions[name]}" for name in FEATURES)
     return History(names, features, columns, counts, closes, positions)
+
+
+def _require(sessions: int, symbols: int) -> None:
+    if sessions <= WARM_UP:
+        raise LocalDataError(f"the bars span {sessions} sessions; models need {WARM_UP} of warm-up and many more")
+    if not symbols:
+        raise LocalDataError("the bars have no stocks to train on")
 
 
 def _whole(rules: HistoryRules, sessions: int) -> HistoryRules:
