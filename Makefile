@@ -52,8 +52,8 @@ lock: setup ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
 
-models: setup ## make the placeholder models anew
-	$(BIN)/python -m services.inference.placeholder
+models: setup ## train the default models anew, on BARS or the real bars beside the checkout
+	$(BIN)/technic train --bars $(or $(BARS),../shared/data/bars_2025.parquet) $(ARGS)
 
 golden: setup ## write the golden result of the simulated market anew
 	$(BIN)/python -m tests.system.golden $$(mktemp -d)

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
+# For the trainer's tests, as in `technic train`: XGBoost's waiting threads sleep; it reads this when it loads.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 PREFIXES = ("FETCHER_", "SCORER_", "INFERENCE_", "GATEWAY_", "SIMULATOR_", "TECHNIC_", "MASSIVE_", "POLYGON_")
 
 

@@ -109,3 +109,18 @@ ServiceFlag = Annotated[
     ),
 ]
 TimeoutFlag = Annotated[str, typer.Option(metavar="TIME", help="Time to wait: 1s, 500ms.")]
+TrainBarsFlag = Annotated[
+    Path, typer.Option("--bars", metavar="PATH", help="Parquet file of adjusted daily bars, two years or more.")
+]
+TrainUniverseFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--universe", metavar="FILE", help="Parquet file of names and types. Default: universe.parquet beside the bars."
+    ),
+]
+TrainOutFlag = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder of models; version 1 of a model that is there is replaced.")
+]
+HorizonsFlag = Annotated[
+    str, typer.Option(metavar="N,M", help="Sessions that the models look ahead, one model each: alpha_N, alpha_M.")
+]

@@ -79,3 +79,11 @@ def check_address(text: str, flag: str) -> str:
     if text.startswith("unix:") or (colon and port.isdecimal() and int(port) <= 65535):
         return text
     raise InvalidRequestError(f"{flag} {text!r} is no address: write it like 127.0.0.1:50051 or unix:/path")
+
+
+def parse_horizons(text: str) -> tuple[int, ...]:
+    """Read numbers of sessions separated by commas, 1 to 60 each, without repetition."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and 1 <= int(part) <= 60 for part in parts):
+        raise InvalidRequestError(f"--horizons {text!r}: write sessions from 1 to 60, like 5,10")
+    return tuple(dict.fromkeys(int(part) for part in parts))

@@ -36,7 +36,6 @@ class Model:
         name: name on the server.
         version: version that answers.
         sha256: hash of the model's file; empty if its server does not tell.
-        kind: trained or placeholder; empty if its server does not tell.
         features: names of the factors that it takes, in its order.
         feature_versions: versions of those factors' formulas, those that the server tells.
     """
@@ -45,7 +44,6 @@ class Model:
     name: str
     version: str
     sha256: str
-    kind: str
     features: tuple[str, ...]
     feature_versions: dict[str, int]
 
@@ -59,7 +57,6 @@ class Model:
             name=message.name,
             version=card.get("version", message.versions[-1] if message.versions else ""),
             sha256=card.get("sha256", ""),
-            kind=card.get("kind", ""),
             features=tuple(tensor.name for tensor in message.inputs),
             feature_versions={name: int(version) for name, _, version in versioned},
         )

@@ -172,9 +172,6 @@ class _Scan:
             check_features(self._models, self._columns)
         except TechnicError as error:
             self._without_alphas(error)
-        placeholders = [model.name for model in self._models if model.kind == "placeholder"]
-        if placeholders:
-            self._notices.append(f"alphas come from placeholders, not from trained models: {', '.join(placeholders)}")
         if self._models:
             self._stream = self._scanner.inference.stream(self._models, self._left() + RESERVE_S / 2)
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -18,22 +18,22 @@ class Card:
     Attributes:
         name: name of the model, that of its folder.
         version: version of the model, that of its folder; from 1.
-        kind: "trained" on returns, or a "placeholder" that was not and says so.
         horizon_sessions: sessions over which alpha is predicted; from 1.
         features: (column,) `name@version` of the factor in each column, in the model's order, each once.
         base: alpha before any tree speaks, a fraction.
         sha256: hex digest of model.ubj.
         training: how the model was made and what it is good for, for people.
+        scale: return that a unit of the learned label was found to be worth; part of the booster's leaves already.
     """
 
     name: str
     version: Annotated[int, Field(ge=1)]
-    kind: Literal["trained", "placeholder"]
     horizon_sessions: Annotated[int, Field(ge=1)]
     features: Annotated[tuple[str, ...], Field(min_length=1)]
     base: Annotated[float, Field(allow_inf_nan=False)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     training: Annotated[str, Field(min_length=1)]
+    scale: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
 
     def __post_init__(self) -> None:
         odd = [feature for feature in self.features if not FEATURE.fullmatch(feature)]
@@ -51,10 +51,10 @@ class Card:
         """Return the card as texts, for a model's description; features are separated by commas."""
         return {
             "version": str(self.version),
-            "kind": self.kind,
             "horizon_sessions": str(self.horizon_sessions),
             "features": ",".join(self.features),
             "base": repr(self.base),
+            "scale": repr(self.scale),
             "sha256": self.sha256,
             "training": self.training,
         }

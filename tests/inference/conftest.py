@@ -54,7 +54,6 @@ def make_model(folder: Path) -> MakeModel:
         fields: dict[str, object] = {
             "name": name,
             "version": version,
-            "kind": "trained",
             "horizon_sessions": 5,
             "features": FEATURES,
             "base": 0.5,

@@ -27,7 +27,7 @@ def booster() -> xgboost.Booster:
 @pytest.fixture(scope="module")
 def model(booster: xgboost.Booster) -> Model:
     content = bytes(booster.save_raw("ubj"))
-    return Model(Card("alpha_5", 1, "trained", 5, FEATURES, 0.5, hashlib.sha256(content).hexdigest(), "tests"), content)
+    return Model(Card("alpha_5", 1, 5, FEATURES, 0.5, hashlib.sha256(content).hexdigest(), "tests"), content)
 
 
 def test_alphas_are_those_of_the_library(model: Model, booster: xgboost.Booster, block: NDArray[np.float32]) -> None:

@@ -53,7 +53,7 @@ async def test_the_service_serves_the_shipped_models_and_leaves_on_sigterm(tmp_p
         await process.communicate()
     assert process.returncode == 0
     assert ready.ready
-    assert {model.name for model in index.models} == {"placeholder_alpha_5", "placeholder_alpha_10"}
+    assert {model.name for model in index.models} == {"alpha_5", "alpha_10"}
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_a_broken_newest_version_is_not_replaced_silently_by_an_older_one(
         ({"name": "other"}, "is that of other/1"),
         ({"version": 3}, "is that of alpha_5/3"),
         ({"version": "1"}, r"card\.json\.version"),
-        ({"kind": "wonder"}, r"card\.json\.kind"),
+        ({"scale": -1.0}, r"card\.json\.scale"),
         ({"horizon_sessions": 0}, r"card\.json\.horizon_sessions"),
         ({"features": ["a@1", "b"]}, "'b' is not of the form name@version"),
         ({"features": ["a@1", "b@1", "a@2"]}, "twice"),
@@ -133,6 +133,12 @@ def test_other_files_beside_a_model_are_refused(file: str, repository: ModelRepo
     repository.load_all()
     with pytest.raises(ModelUnusableError, match=file):
         repository.model("alpha_5")
+
+
+def test_a_card_in_words_may_lie_beside_a_model(repository: ModelRepository, make_model: MakeModel) -> None:
+    (make_model() / "README.md").write_text("# alpha_5")
+    repository.load_all()
+    assert repository.ready
 
 
 def test_a_file_beyond_its_bound_is_refused_unread(repository: ModelRepository, make_model: MakeModel) -> None:

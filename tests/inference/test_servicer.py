@@ -80,10 +80,10 @@ async def test_metadata_tells_inputs_in_the_model_s_order_and_the_card(stub: GRP
     assert len(facts.pop("sha256")) == 64
     assert facts == {
         "version": "2",
-        "kind": "trained",
         "horizon_sessions": "5",
         "features": ",".join(FEATURES),
         "base": "0.5",
+        "scale": "1.0",
         "training": "on random rows, for tests",
     }
 

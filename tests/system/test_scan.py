@@ -82,7 +82,6 @@ async def test_a_scan_says_what_it_did(stack: Stack) -> None:
     assert set(result.versions) == {"technic", "config", "factors", "alpha_5", "alpha_10"}
     assert result.regime.trend
     assert set(result.regime.macro) >= {"hyg_lqd_level", "vixy_return_20"}
-    assert any("placeholder" in notice for notice in result.notices)
 
 
 async def test_progress_comes_first_and_the_result_last(stack: Stack) -> None:

@@ -1,0 +1,100 @@
+"""Reads what models are trained on: the bars of all stocks of a file, dead ones included."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from services.fetcher.validity import valid_bars
+from services.files.attributes import AttributeBook, find_universe, read_attributes
+from services.files.bars import BarTable
+from services.files.reader import find_files, read_bars
+from services.market.errors import LocalDataError
+from services.market.panel import FIELDS, Panel
+from services.market.sessions import from_day_number, sessions_between, to_day_number
+from services.market.vocabulary import DEFAULT_TYPES
+
+BENCHMARK: Final = "SPY"
+_PREFERRED_NAME: Final = re.compile(
+    r"\d ?%|\bpreferred (stock|share|unit|securit)|(?<!american )depositary share", re.IGNORECASE
+)
+"""Names of preferred shares that lists type as common: what pays a fixed rate says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file by its name and content, wherever it lies."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockBars:
+    """Bars of a file.
+
+    Attributes:
+        stocks: all sessions of the symbols that may be stocks, taken as adjusted.
+        benchmark: the same sessions of SPY alone.
+        files: what was read: the bars, and the universe if there is one.
+    """
+
+    stocks: Panel
+    benchmark: Panel
+    files: tuple[File, ...]
+
+
+def read_stocks(bars_path: Path, universe_path: Path | None) -> StockBars:
+    """Read the files.
+
+    Args:
+        bars_path: file or folder of daily bars, as a scan takes it.
+        universe_path: file of names and types; None takes `universe.parquet` beside the bars if it is there.
+
+    Raises:
+        LocalDataError: a file is absent or not what it should be, a session is missing, or there is no SPY.
+    """
+    paths = find_files(bars_path, (universe_path,))
+    table = read_bars(paths)
+    days = table.session_days
+    expected = sessions_between(from_day_number(int(days[0])), from_day_number(int(days[-1])))
+    missing = sorted({to_day_number(day) for day in expected} - set(days.tolist()))
+    if missing:
+        raise LocalDataError(f"{bars_path} has no bar on {from_day_number(missing[0])}, which was a session")
+    if BENCHMARK not in table.symbols:
+        raise LocalDataError(f"{bars_path} has no bars of {BENCHMARK}, which market-relative factors need")
+    universe = find_universe(bars_path, universe_path)
+    stocks = _stocks(table.symbols, read_attributes(universe))
+    files = tuple(_file(path) for path in (*paths, universe) if path)
+    return StockBars(_panel(table, stocks), _panel(table, [BENCHMARK]), files)
+
+
+def _stocks(symbols: tuple[str, ...], book: AttributeBook) -> list[str]:
+    described = ((symbol, book.describe(symbol)) for symbol in sorted(symbols) if symbol != BENCHMARK)
+    return [
+        symbol
+        for symbol, known in described
+        if known.type in DEFAULT_TYPES and not known.test_issue and not _PREFERRED_NAME.search(known.name)
+    ]
+
+
+def _panel(table: BarTable, symbols: list[str]) -> Panel:
+    """Lay out the bars of some symbols; what is no valid bar is none."""
+    column_of = {symbol: column for column, symbol in enumerate(table.symbols)}
+    place = np.full(len(table.symbols), -1, np.int64)
+    place[[column_of[symbol] for symbol in symbols]] = np.arange(len(symbols))
+    laid = np.full((len(FIELDS), len(table.session_days), len(symbols)), np.nan)
+    for session, (begin, end) in enumerate(zip(table.starts[:-1], table.starts[1:], strict=True)):
+        rows = np.arange(begin, end)[place[table.columns[begin:end]] >= 0]
+        values = table.values(rows)
+        good = valid_bars(values)
+        laid[:, session, place[table.columns[rows[good]]]] = values[:, good]
+    return Panel(tuple(symbols), table.session_days, np.ones(len(table.session_days), np.bool_), laid)
+
+
+def _file(path: Path) -> File:
+    with path.open("rb") as content:
+        return File(path.name, hashlib.file_digest(content, "sha256").hexdigest())
