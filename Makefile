@@ -16,10 +16,11 @@ setup: $(INSTALLED) ## make .venv with `technic` in it
 
 # Again whenever the pins, the protos or the build change.
 $(INSTALLED): requirements.lock pyproject.toml hatch_build.py $(shell find protos -name '*.proto')
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Technic needs Python 3.11 or newer, this is " + sys.version)'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Technic needs Python 3.11 or newer, this is " + sys.version)'
+	@echo "setting up .venv (about a minute the first time) ..." >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable . >&2
 	@touch $(INSTALLED)
 
 scan: setup ## scan the simulated market, or the real bars in BARS

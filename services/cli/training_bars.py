@@ -58,41 +58,40 @@ def read_stocks(bars_path: Path, universe_path: Path | None) -> StockBars:
         LocalDataError: a file is absent or not what it should be, a session is missing, or there is no SPY.
     """
     paths = find_files(bars_path, (universe_path,))
-    table = read_bars(paths)
-    days = table.session_days
+    bars = read_bars(paths)
+    days = bars.session_days
     expected = sessions_between(from_day_number(int(days[0])), from_day_number(int(days[-1])))
     missing = sorted({to_day_number(day) for day in expected} - set(days.tolist()))
     if missing:
         raise LocalDataError(f"{bars_path} has no bar on {from_day_number(missing[0])}, which was a session")
-    if BENCHMARK not in table.symbols:
+    if BENCHMARK not in bars.symbols:
         raise LocalDataError(f"{bars_path} has no bars of {BENCHMARK}, which market-relative factors need")
     universe = find_universe(bars_path, universe_path)
-    stocks = _stocks(table.symbols, read_attributes(universe))
+    stocks = _stocks(bars.symbols, read_attributes(universe))
     files = tuple(_file(path) for path in (*paths, universe) if path)
-    return StockBars(_panel(table, stocks), _panel(table, [BENCHMARK]), files)
+    return StockBars(_panel(bars, stocks), _panel(bars, [BENCHMARK]), files)
 
 
 def _stocks(symbols: tuple[str, ...], book: AttributeBook) -> list[str]:
-    described = ((symbol, book.describe(symbol)) for symbol in sorted(symbols) if symbol != BENCHMARK)
+    known = {symbol: book.describe(symbol) for symbol in sorted(symbols) if symbol != BENCHMARK}
     return [
         symbol
-        for symbol, known in described
-        if known.type in DEFAULT_TYPES and not known.test_issue and not _PREFERRED_NAME.search(known.name)
+        for symbol, about in known.items()
+        if about.type in DEFAULT_TYPES and not about.test_issue and not _PREFERRED_NAME.search(about.name)
     ]
 
 
-def _panel(table: BarTable, symbols: list[str]) -> Panel:
+def _panel(bars: BarTable, symbols: list[str]) -> Panel:
     """Lay out the bars of some symbols; what is no valid bar is none."""
-    column_of = {symbol: column for column, symbol in enumerate(table.symbols)}
-    place = np.full(len(table.symbols), -1, np.int64)
-    place[[column_of[symbol] for symbol in symbols]] = np.arange(len(symbols))
-    laid = np.full((len(FIELDS), len(table.session_days), len(symbols)), np.nan)
-    for session, (begin, end) in enumerate(zip(table.starts[:-1], table.starts[1:], strict=True)):
-        rows = np.arange(begin, end)[place[table.columns[begin:end]] >= 0]
-        values = table.values(rows)
+    wanted = {symbol: number for number, symbol in enumerate(symbols)}
+    place = np.array([wanted.get(symbol, -1) for symbol in bars.symbols])
+    laid = np.full((len(FIELDS), len(bars.session_days), len(symbols)), np.nan)
+    for session, (begin, end) in enumerate(zip(bars.starts[:-1], bars.starts[1:], strict=True)):
+        rows = np.arange(begin, end)[place[bars.columns[begin:end]] >= 0]
+        values = bars.values(rows)
         good = valid_bars(values)
-        laid[:, session, place[table.columns[rows[good]]]] = values[:, good]
-    return Panel(tuple(symbols), table.session_days, np.ones(len(table.session_days), np.bool_), laid)
+        laid[:, session, place[bars.columns[rows[good]]]] = values[:, good]
+    return Panel(tuple(symbols), bars.session_days, np.ones(len(bars.session_days), np.bool_), laid)
 
 
 def _file(path: Path) -> File:

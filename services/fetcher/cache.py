@@ -17,6 +17,7 @@ GROWTH = 1024
 class SessionCache:
     """Raw bars of the newest `capacity` sessions that were put in; the oldest session leaves first.
 
+    A row is (symbol, field): a symbol's bar lies in one place, which is what cutting blocks is fast by.
     A session that is not in here was not fetched; a NaN in a session that is in here is a day without a trade.
     """
 
@@ -36,8 +37,8 @@ class SessionCache:
     def put(self, session: SessionBars) -> None:
         """Keep a session's bars, in place of what was there."""
         width = int(session.columns.max(initial=-1)) + 1 + GROWTH
-        row = np.full((len(FIELDS), width), np.nan)
-        row[:, session.columns] = session.bars
+        row = np.full((width, len(FIELDS)), np.nan)
+        row[session.columns] = session.bars.T
         self._rows[session.session] = row
         while len(self._rows) > self._capacity:
             del self._rows[min(self._rows)]
@@ -48,7 +49,7 @@ class SessionCache:
         held = [(session, values[number]) for session in self._rows if (number := to_day_number(session)) in values]
         for session, value in held:
             self._rows[session] = _widened(self._rows[session], column)
-            self._rows[session][:, column] = value
+            self._rows[session][column] = value
         return len(held)
 
     def gather(self, sessions: Sequence[date], columns: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -61,27 +62,28 @@ class SessionCache:
         Returns:
             (field, session, symbol) float64, raw; NaN = no bar.
         """
-        bars = np.empty((len(sessions), len(FIELDS), len(columns)))
+        bars = np.empty((len(sessions), len(columns), len(FIELDS)))
         widest = int(columns.max(initial=-1)) + 1
         for place, session in enumerate(sessions):
             row = self._rows.get(session)
             if row is None:
                 bars[place] = np.nan
             else:
-                np.take(_widened(row, widest - 1), columns, axis=1, out=bars[place])
-        return np.ascontiguousarray(bars.transpose(1, 0, 2))
+                # No column lies outside; `clip` spares numpy's own check, which would copy.
+                np.take(_widened(row, widest - 1), columns, axis=0, out=bars[place], mode="clip")
+        return np.ascontiguousarray(bars.transpose(2, 0, 1))
 
     def dollar_volumes(self, session: date, count: int) -> NDArray[np.float64]:
         """Return (symbol,) float64: close x volume of a session, USD, of the first `count` symbols; 0 without a bar."""
         row = self._rows.get(session)
         if row is None:
             return np.zeros(count)
-        row = _widened(row, count - 1)[:, :count]
-        volumes: NDArray[np.float64] = np.nan_to_num(row[3] * row[4])
+        row = _widened(row, count - 1)[:count]
+        volumes: NDArray[np.float64] = np.nan_to_num(row[:, 3] * row[:, 4])
         return volumes
 
 
 def _widened(row: NDArray[np.float64], column: int) -> NDArray[np.float64]:
     """Return the row, or a wider copy of it if `column` lies outside; what it adds is NaN."""
-    missing = column + 1 - row.shape[1]
-    return row if missing <= 0 else np.pad(row, ((0, 0), (0, missing + GROWTH)), constant_values=np.nan)
+    missing = column + 1 - len(row)
+    return row if missing <= 0 else np.pad(row, ((0, missing + GROWTH), (0, 0)), constant_values=np.nan)

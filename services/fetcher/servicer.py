@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import grpc
 
     from services.fetcher.bars import Bars, Omissions
+    from services.fetcher.source import Listing
+    from services.fetcher.symbol_list import Listed
 
 SYMBOL_LIMIT = 25_000
 """Symbols of one call: the 20,000 of a scan, and what the scorer adds for context."""
@@ -34,6 +36,7 @@ class FetcherServicer(fetcher_service_pb2_grpc.FetcherServiceServicer):
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
+        self._last_list: tuple[tuple[Listing, ...], pb.ListSymbolsResponse] | None = None
 
     async def ListSymbols(  # noqa: N802  # grpc's name
         self,
@@ -46,21 +49,31 @@ class FetcherServicer(fetcher_service_pb2_grpc.FetcherServiceServicer):
         until = _deadline(context, LISTING_SHARE)
         listed = await self._bars.listed(as_of, request.history_count, until=until)
         provider, simulated = self._bars.provider
-        return pb.ListSymbolsResponse(
+        response = pb.ListSymbolsResponse(
             as_of=as_of.isoformat(),
             provider=provider,
             simulated=simulated,
-            symbols=[listing.symbol for listing in listed.listings],
-            names=[listing.name for listing in listed.listings],
-            types=[number(listing.type) for listing in listed.listings],
-            exchanges=[listing.exchange for listing in listed.listings],
-            sectors=[listing.sector for listing in listed.listings],
-            market_caps=[listing.market_cap for listing in listed.listings],
-            dollar_volumes=listed.dollar_volumes,
             provider_request_total=total,
             cache_hit_count=listed.hit_count,
             notices=listed.notices,
         )
+        response.MergeFrom(self._list_message(listed))
+        return response
+
+    def _list_message(self, listed: Listed) -> pb.ListSymbolsResponse:
+        """Write the columns of a list; those of the last one are kept, since most scans ask for the same."""
+        if self._last_list is None or self._last_list[0] is not listed.listings:
+            message = pb.ListSymbolsResponse(
+                symbols=[listing.symbol for listing in listed.listings],
+                names=[listing.name for listing in listed.listings],
+                types=[number(listing.type) for listing in listed.listings],
+                exchanges=[listing.exchange for listing in listed.listings],
+                sectors=[listing.sector for listing in listed.listings],
+                market_caps=[listing.market_cap for listing in listed.listings],
+                dollar_volumes=listed.dollar_volumes,
+            )
+            self._last_list = (listed.listings, message)
+        return self._last_list[1]
 
     async def StreamBars(  # noqa: N802  # grpc's name
         self, request: pb.StreamBarsRequest, context: grpc.aio.ServicerContext[Any, pb.StreamBarsResponse]

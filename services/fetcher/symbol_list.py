@@ -45,6 +45,16 @@ class Listed:
     notices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An order of listings, and what it was made from; fields as in `Listed`."""
+
+    as_of: date
+    known: dict[str, Listing]
+    listings: tuple[Listing, ...]
+    dollar_volumes: tuple[float, ...]
+
+
 class SymbolList:
     """Lists symbols, and puts what is fetched into its order: newest session, splits, reference list, older sessions.
 
@@ -64,6 +74,7 @@ class SymbolList:
         self._index = index
         self._cache = cache
         self._source = source
+        self._last: Ranked | None = None
 
     @property
     def _scarce(self) -> bool:
@@ -101,10 +112,22 @@ class SymbolList:
         except TimeoutError:
             known, notices = await self._instead(as_of)
         await self._sync.wait((as_of,), min(until, now + LISTING_WAIT_S), _ignore)
-        columns = self._index.add(tuple(known))
-        volumes = self._cache.dollar_volumes(as_of, len(self._index))[columns]
-        ranked = sorted(zip(known.values(), volumes.tolist(), strict=True), key=lambda row: (-row[1], row[0].symbol))
-        return Listed(tuple(row[0] for row in ranked), tuple(row[1] for row in ranked), hits, notices)
+        ranked = self._ranked(as_of, known)
+        return Listed(ranked.listings, ranked.dollar_volumes, hits, notices)
+
+    def _ranked(self, as_of: date, known: dict[str, Listing]) -> Ranked:
+        """Order the listings by liquidity on as_of; the last order is kept, since most scans ask for the same."""
+        last = self._last
+        if last is None or last.as_of != as_of or last.known is not known:
+            symbols = sorted(known)
+            columns = self._index.add(symbols)
+            volumes = self._cache.dollar_volumes(as_of, len(self._index))[columns]
+            order = np.argsort(-volumes, kind="stable")
+            listings = tuple(known[symbols[place]] for place in order.tolist())
+            last = Ranked(as_of, known, listings, tuple(volumes[order].tolist()))
+        # Without the bars of as_of the order is a makeshift.
+        self._last = last if as_of in self._cache else None
+        return last
 
     async def known(self, as_of: date, until: float) -> dict[str, Listing]:
         """Return the listings by symbol as `listed` would, without fetching anything; empty if there are none."""
