@@ -25,7 +25,8 @@ class Repair:
         self._source = source
         self._index = index
         self._cache = cache
-        self._absent: TTLCache[tuple[str, date], None] = TTLCache(maxsize=65_536, ttl=ABSENT_TTL_S)
+        # Symbols without bars, and since which session: later sessions would show them if they had traded.
+        self._absent: TTLCache[str, date] = TTLCache(maxsize=65_536, ttl=ABSENT_TTL_S)
 
     async def run(
         self, symbols: Sequence[str], sessions: Sequence[date], listings: dict[str, Listing], until: float
@@ -38,7 +39,7 @@ class Repair:
             the symbols that have bars in `sessions` now, and the others with their reasons.
         """
         outcomes: dict[str, Reason | None] = {symbol: _absence(symbol, listings) for symbol in symbols}
-        wanted = [symbol for symbol in symbols if (symbol, sessions[-1]) not in self._absent]
+        wanted = [symbol for symbol in symbols if self._absent.get(symbol, date.max) > sessions[0]]
         if len(symbols) <= self._source.repair_limit:
             outcomes |= dict.fromkeys(wanted, Reason.BUDGET_SPENT)
             gate = asyncio.Semaphore(self._source.concurrency)
@@ -69,7 +70,7 @@ class Repair:
             filled = self._cache.put_symbol(int(self._index.add((symbol,))[0]), bars)
             outcomes[symbol] = None if filled else _absence(symbol, listings)
             if not filled:
-                self._absent[symbol, sessions[-1]] = None
+                self._absent[symbol] = sessions[0]
 
 
 def _absence(symbol: str, listings: dict[str, Listing]) -> Reason:

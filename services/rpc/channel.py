@@ -2,6 +2,8 @@
 
 import grpc
 
+FRAME_BYTES = 4 * 1024 * 1024
+"""Bytes of an HTTP/2 frame: a block of bars is one, not two hundred."""
 OPTIONS = (
     # A replica that died is found by pings, and work spreads over all replicas behind one name.
     ("grpc.keepalive_time_ms", 10_000),
@@ -10,6 +12,7 @@ OPTIONS = (
     # Reconnect soon: services start in any order.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.http2.max_frame_size", FRAME_BYTES),
     # No proxy stands between our services; an http_proxy in the environment is meant for others.
     ("grpc.enable_http_proxy", 0),
 )

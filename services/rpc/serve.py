@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from services.market.errors import ServiceUnavailableError, TechnicError
+from services.rpc.channel import FRAME_BYTES
 from services.rpc.interceptors import CallInterceptor
 
 UNAVAILABLE_EXIT = 69
@@ -94,7 +95,9 @@ async def start(spec: ServerSpec) -> RunningServer:
         ServiceUnavailableError: the address cannot be listened on.
         TechnicError: warming up failed; the server is stopped again.
     """
-    server = grpc.aio.server(interceptors=[CallInterceptor()], options=[("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(
+        interceptors=[CallInterceptor()], options=[("grpc.so_reuseport", 0), ("grpc.http2.max_frame_size", FRAME_BYTES)]
+    )
     try:
         port = server.add_insecure_port(spec.address)
     except RuntimeError:

@@ -131,6 +131,15 @@ async def test_symbols_without_bars_are_repaired_or_omitted_by_name(bars: Bars, 
     assert (source.asked["LATE"], source.asked["NEVER"], source.asked["NOSUCH"]) == (1, 1, 1)
 
 
+async def test_a_symbol_without_bars_is_not_asked_for_again_by_the_next_session(bars: Bars, source: FakeSource) -> None:
+    until = asyncio.get_running_loop().time() + 5
+    for as_of, asked in ((SESSIONS[-2], 1), (SESSIONS[-1], 1), (SESSIONS[-3], 2)):
+        sink = Sink()
+        await bars.stream(("A", "GONE"), as_of, HISTORY, until=until, block_size=2, emit=sink.take)
+        assert sink.omissions == {"GONE": Reason.UNKNOWN_SYMBOL}
+        assert source.asked["GONE"] == asked
+
+
 async def test_more_lacking_symbols_than_the_plan_affords_are_not_asked_for(bars: Bars, source: FakeSource) -> None:
     source.repair_limit = 1
     sink = Sink()
