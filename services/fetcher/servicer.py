@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from services.fetcher.sync import SyncState
 from services.market.errors import InvalidRequestError
 from services.market.panel import Panel
-from services.rpc.wire import block_from_panel, block_size, number, omissions_to_messages
+from services.rpc.wire import block_size, number, omissions_to_messages, write_panel
 from technic.v1 import fetcher_service_pb2 as pb
 from technic.v1 import fetcher_service_pb2_grpc
 
@@ -154,7 +154,9 @@ class FetcherServicer(fetcher_service_pb2_grpc.FetcherServiceServicer):
 
     def _message(self, event: SyncState | Panel | Omissions) -> pb.StreamBarsResponse:
         if isinstance(event, Panel):
-            return pb.StreamBarsResponse(block=block_from_panel(event))
+            response = pb.StreamBarsResponse()
+            write_panel(event, response.block)
+            return response
         if isinstance(event, SyncState):
             progress = pb.FetchProgress(
                 sessions_ready=event.ready_count,

@@ -23,16 +23,16 @@ def block_size(session_count: int) -> int:
     return max(1, min(BLOCK_SYMBOLS, BLOCK_BYTES // (8 * len(FIELDS) * session_count)))
 
 
-def block_from_panel(panel: Panel) -> bars_pb2.BarBlock:
-    """Write a panel as one message; NaN stays NaN."""
-    block = bars_pb2.BarBlock(
-        symbols=panel.symbols,
-        session_days=panel.session_days.tolist(),
-        session_fetched=panel.session_fetched.tolist(),
-    )
+def write_panel(panel: Panel, block: bars_pb2.BarBlock) -> None:
+    """Write a panel into an empty message; NaN stays NaN.
+
+    Into one that is there, so that a message around it need not copy the bars once more.
+    """
+    block.symbols.extend(panel.symbols)
+    block.session_days.extend(panel.session_days.tolist())
+    block.session_fetched.extend(panel.session_fetched.tolist())
     for field, values in zip(FIELDS, panel.bars, strict=True):
         setattr(block, field, values.astype("<f8", copy=False).tobytes())
-    return block
 
 
 def panel_from_block(block: bars_pb2.BarBlock) -> Panel:

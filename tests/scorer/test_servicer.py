@@ -16,7 +16,7 @@ from services.market.vocabulary import Flag, Reason
 from services.rpc.channel import open_channel
 from services.rpc.serve import ServerSpec, start
 from services.rpc.status import from_call
-from services.rpc.wire import block_from_panel, flags_from_bytes, matrix_from_bytes, omissions_from_messages
+from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omissions_from_messages, write_panel
 from services.scorer import __main__ as scorer
 from services.scorer.regime import CONTEXT_SYMBOLS
 from services.scorer.settings import ScorerSettings
@@ -71,8 +71,9 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
             raise self.error
         present = [symbol for symbol in request.symbols if symbol not in self.absent]
         for begin in range(0, len(present), self.size):
-            block = block_from_panel(panel(tuple(present[begin : begin + self.size])))
-            await context.write(fetcher_pb.StreamBarsResponse(block=block))
+            response = fetcher_pb.StreamBarsResponse()
+            write_panel(panel(tuple(present[begin : begin + self.size])), response.block)
+            await context.write(response)
         batch = fetcher_pb.OmissionBatch()
         for symbol in self.absent:
             batch.omissions.add(symbol=symbol, reason=Reason.NO_DATA)
