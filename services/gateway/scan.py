@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 RESERVE_S = 0.25
 RESERVE_SHARE = 0.2
 """Seconds, and at most this share of the budget, that ranking and sending the rows get."""
+DESCRIBE_S = 5.0
+"""Seconds that models are waited for before a scan goes on without them."""
 RANKED_COLUMNS = ("tech_rating", *SUB_SCORES, "dollar_vol_20", "atr_pct_14", "close")
 """Columns that ranking reads; putting blocks together copies, so of all 90 only these and the requested are taken."""
 
@@ -116,7 +118,8 @@ class _Scan:
         """Ask for symbols and models at once; without models the scan goes on."""
         history = self._scanner.config.history.sessions
         self._tracker.fetched(0, history, 0)
-        describing = asyncio.create_task(self._scanner.inference.describe(self._left()))
+        patience = min(self._left(), DESCRIBE_S)
+        describing = asyncio.create_task(self._scanner.inference.describe(patience))
         try:
             listing = await self._scanner.fetcher.list_symbols(self._request.as_of, history, self._left())
         except BudgetSpentError:

@@ -1,6 +1,7 @@
 """What a caller sees when something fails, runs out of time, or is cancelled: one clear error or a partial result."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,19 @@ async def test_without_models_a_scan_goes_on_and_says_so(market: Market, tmp_pat
     assert scan.result.scored_count > 0
     assert any("no alphas" in notice for notice in scan.result.notices)
     assert not scan.result.budget_spent
+
+
+async def test_models_that_do_not_answer_cost_seconds_and_not_the_budget(market: Market, tmp_path: Path) -> None:
+    # A socket that takes connections and says nothing: a server that hangs.
+    silent = socket.socket(socket.AF_UNIX)
+    silent.bind(str(tmp_path / "inference"))
+    silent.listen()
+    with silent:
+        async with simulated(market) as url:
+            async with running(tmp_path, simulated_settings(url), without=("inference",)) as stack:
+                scan = await stack.scan(budget=Duration(seconds=60))
+    assert scan.result.scored_count > 0
+    assert any("no alphas" in notice for notice in scan.result.notices)
 
 
 @pytest.mark.parametrize("victim", ["fetcher", "scorer"])
