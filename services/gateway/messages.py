@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from services.gateway.progress import Progress
     from services.gateway.request import ScanRequest
 
-ROW_BATCH = 2_000
-"""Rows in a batch: under 1 MiB with names and a dozen factors."""
+BATCH_BYTES = 1024 * 1024
+ROW_BYTES = 300
+"""Bytes of a row without factors, generously: symbol, name, sector and numbers."""
 
 
 def accepted(scan_id: str, event: Accepted) -> pb.ScanUniverseResponse:
@@ -57,10 +58,16 @@ def progress(state: Progress, budget_s: float) -> pb.ScanUniverseResponse:
 def row_batches(outcome: Outcome, request: ScanRequest) -> Iterator[pb.ScanUniverseResponse]:
     """Give the first `top_count` rows, best first, in batches; one empty batch if there is no row."""
     order = outcome.ranking.order[: request.top_count or None]
-    for start in range(0, max(1, len(order)), ROW_BATCH):
-        batch = _row_batch(outcome, request.factors, order[start : start + ROW_BATCH])
+    size = batch_size(len(SUB_SCORES) + len(request.factors))
+    for start in range(0, max(1, len(order)), size):
+        batch = _row_batch(outcome, request.factors, order[start : start + size])
         batch.first_rank = start + 1
         yield pb.ScanUniverseResponse(rows=batch)
+
+
+def batch_size(factor_count: int) -> int:
+    """Return how many rows with so many factors stay under 1 MiB."""
+    return BATCH_BYTES // (ROW_BYTES + 8 * factor_count)
 
 
 def _row_batch(outcome: Outcome, factors: tuple[str, ...], rows: np.ndarray) -> pb.RowBatch:

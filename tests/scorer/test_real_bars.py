@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pyarrow import compute, parquet
 
 from services.market.panel import Panel
 from services.market.scoring import ScoringConfig
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the real bars are not
 
 def read_panel(path: Path, symbols: frozenset[str] | None = None, since: dt.date = dt.date.min) -> Panel:
     """Read a file of bars as a panel; sessions are those with a bar of SPY."""
-    compute, parquet = pytest.importorskip("pyarrow.compute"), pytest.importorskip("pyarrow.parquet")
     table = parquet.read_table(path, filters=compute.field("date") >= since)
     column = table["symbol"].combine_chunks().dictionary_encode()
     names = np.array(column.dictionary.to_pylist())

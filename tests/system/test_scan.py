@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from services.gateway.messages import batch_size
 from services.market.errors import InvalidRequestError, TechnicError
 from services.rpc.status import from_call
 from services.simulator.market import Market
+from technic.v1 import gateway_service_pb2 as pb
 from technic.v1 import vocabulary_pb2
 from tests.system.conftest import Scan, Stack, running, simulated, simulated_settings
 
@@ -159,6 +161,21 @@ async def test_requested_factors_come_with_the_rows(stack: Stack) -> None:
     factors = {column.name: list(column.values) for column in scan.rows[0].factors}
     assert {"rsi_14", "atr_pct_14", "trend_score"} <= set(factors)
     assert all(0 <= value <= 100 for value in factors["rsi_14"])
+
+
+@pytest.mark.parametrize("factor_count", [0, 82])
+def test_a_batch_of_long_rows_stays_under_a_mebibyte(factor_count: int) -> None:
+    count = batch_size(factor_count)
+    numbers = [-1.0] * count
+    batch = pb.RowBatch(symbols=["ABCDEFGHIJKL"] * count, names=["N" * 100] * count, sectors=["S" * 30] * count)
+    batch.factors.extend(pb.FactorColumn(name=f"factor_{n}", values=numbers) for n in range(factor_count))
+    for column in (batch.scores, batch.tech_ratings, batch.alpha_5, batch.alpha_10, batch.closes, batch.market_caps):
+        column.extend(numbers)
+    batch.types.extend([vocabulary_pb2.SYMBOL_TYPE_COMMON] * count)
+    batch.signals.extend([vocabulary_pb2.SIGNAL_LONG] * count)
+    batch.flags.extend([4095] * count)
+    assert count > 100
+    assert batch.ByteSize() <= 1024 * 1024
 
 
 async def test_a_past_session_is_scanned_as_of_that_session(stack: Stack) -> None:
