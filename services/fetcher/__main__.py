@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from services.rpc.settings import load
 
 if TYPE_CHECKING:
     from services.fetcher.local import LocalFiles
-    from services.fetcher.source import BarSource, SessionBars
+    from services.fetcher.source import BarSource
     from services.fetcher.symbols import SymbolIndex
     from services.files.attributes import AttributeBook
     from services.rpc.serve import ServerSpec
@@ -82,7 +82,6 @@ async def open_source(settings: FetcherSettings, index: "SymbolIndex") -> "BarSo
         return local
     if not settings.api_key.get_secret_value():
         raise ProviderAuthError(f"the provider {settings.provider} needs a key: set MASSIVE_API_KEY")
-    from services.fetcher.decode import decode_grouped
     from services.fetcher.limits import PLANS
     from services.fetcher.provider import MassiveSource
     from services.fetcher.transport import Endpoint
@@ -91,14 +90,11 @@ async def open_source(settings: FetcherSettings, index: "SymbolIndex") -> "BarSo
     if settings.calls_per_second is not None:
         plan = replace(plan, calls=settings.calls_per_second, window_s=1.0)
 
-    def decode(body: bytes, session: date) -> "SessionBars":
-        return decode_grouped(body, session, index)
-
     return MassiveSource(
         Endpoint(settings.base_url, settings.api_key, settings.concurrency),
         plan,
         clock(settings.clock),
-        decode,
+        index,
         name=settings.provider,
     )
 

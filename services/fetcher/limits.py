@@ -10,7 +10,7 @@ from typing import Final
 
 from services.fetcher.timer import Timer
 from services.market.errors import OverloadedError, ProviderRateLimitedError
-from services.market.sessions import NEW_YORK, last_completed, nearest_session
+from services.market.sessions import NEW_YORK, OPEN, close_time, is_session, last_completed, nearest_session
 
 MARGIN: Final = 1.02
 """Factor on the window: two calls may come closer to each other on their way to the provider."""
@@ -27,6 +27,7 @@ class Plan:
         history_years: years of history; None for all there is.
         delay: how long after its close a session can be asked for; None: from the next midnight in New York.
         repair_limit: symbols that may be asked for one by one in a scan.
+        snapshot: whether the running session can be asked for.
     """
 
     name: str
@@ -35,12 +36,22 @@ class Plan:
     history_years: int | None
     delay: timedelta | None
     repair_limit: int
+    snapshot: bool = True
 
     def latest_session(self, now: datetime) -> date:
         """Return the newest session that can be asked for at `now`, an aware time."""
         if self.delay is None:
             return nearest_session(now.astimezone(NEW_YORK).date() - timedelta(days=1))
         return last_completed(now - self.delay)
+
+    def running_session(self, now: datetime) -> date | None:
+        """Return the session of which something, but not all, can be seen at `now`, an aware time; None without one."""
+        if self.delay is None:
+            return None
+        today = now.astimezone(NEW_YORK).date()
+        seen = now - self.delay
+        opened = datetime.combine(today, OPEN, NEW_YORK)
+        return today if is_session(today) and opened < seen < close_time(today) else None
 
     def first_day(self, now: datetime) -> date | None:
         """Return the first day of the history at `now`, an aware time; None for all there is."""
@@ -55,7 +66,7 @@ PLANS: Final = MappingProxyType(
     {
         plan.name: plan
         for plan in (
-            Plan("basic", 5, 60.0, history_years=2, delay=None, repair_limit=0),
+            Plan("basic", 5, 60.0, history_years=2, delay=None, repair_limit=0, snapshot=False),
             Plan("starter", 100, 1.0, history_years=5, delay=_QUARTER_HOUR, repair_limit=500),
             Plan("developer", 100, 1.0, history_years=10, delay=_QUARTER_HOUR, repair_limit=500),
             Plan("advanced", 100, 1.0, history_years=None, delay=timedelta(0), repair_limit=500),

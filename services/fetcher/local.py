@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.fetcher.overlay import file_listings
-from services.fetcher.source import Listing, Pace, SessionBars, SymbolBars
+from services.fetcher.source import Details, Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.validity import valid_bars
 from services.files.attributes import find_universe, read_attributes
@@ -18,7 +18,7 @@ from services.files.bars import BarTable
 from services.files.reader import find_files, read_bars
 from services.files.splits import read_splits
 from services.market.adjust import Split
-from services.market.errors import LocalDataError, MalformedAnswerError
+from services.market.errors import LocalDataError, MalformedAnswerError, ProviderPlanError
 from services.market.sessions import to_day_number
 
 
@@ -104,6 +104,16 @@ class LocalSource:
         """Return the last session of the exchange in the files."""
         return self._table.last_session
 
+    def running_session(self) -> None:
+        """Return None: files have what is over."""
+
+    def first_day(self) -> None:
+        """Return None: files have what they have."""
+
+    async def details(self, symbol: str) -> Details | None:  # noqa: ARG002  # the port's signature
+        """Return None: what files know of a symbol stands in its listing."""
+        return None
+
     async def listings(self) -> tuple[Listing, ...]:
         """Return the symbols with a bar in the files' last sessions, without test issues, sorted."""
         return self._listings
@@ -115,6 +125,18 @@ class LocalSource:
     async def session_bars(self, session: date) -> SessionBars:
         """Return the bars of one session; none if the files have none."""
         return await asyncio.to_thread(self._session_bars, session)
+
+    async def adjusted_bars(self, session: date) -> SessionBars:
+        """Return the bars of one session as they are: files restate nothing."""
+        return await self.session_bars(session)
+
+    async def running_bars(self, session: date) -> SessionBars:
+        """Refuse: files have no running session.
+
+        Raises:
+            ProviderPlanError: always.
+        """
+        raise ProviderPlanError(f"bars from files have no running session {session}")
 
     async def symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:
         """Return the bars of one symbol; none for an unknown one."""

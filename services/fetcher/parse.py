@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from isal import isal_zlib
 
-from services.fetcher.source import Listing, SymbolBars
-from services.fetcher.symbols import is_symbol
+from services.fetcher.source import Details, Listing, SessionBars, SymbolBars
+from services.fetcher.symbols import SymbolIndex, is_symbol
 from services.fetcher.validity import valid_bars
 from services.market.adjust import Split
 from services.market.errors import MalformedAnswerError
@@ -27,6 +27,7 @@ _TEXT_LIMIT: Final = 200
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Row = TypeVar("Row")
+Answer = TypeVar("Answer")
 
 
 class RawBar(msgspec.Struct):
@@ -60,6 +61,37 @@ class _RawPage(msgspec.Struct, Generic[Row]):
     next_url: str | None = None
 
 
+class _RawDetails(msgspec.Struct):
+    ticker: str
+    type: str | None = None
+    primary_exchange: str | None = None
+    sic_code: str | None = None
+    weighted_shares_outstanding: float | None = None
+    share_class_shares_outstanding: float | None = None
+
+
+class _RawDetailsAnswer(msgspec.Struct):
+    results: _RawDetails
+
+
+class _RawDay(msgspec.Struct):
+    # Zeros mean that there is no value.
+    o: float = 0.0
+    h: float = 0.0
+    l: float = 0.0  # noqa: E741 - the provider's name
+    c: float = 0.0
+    v: float = 0.0
+
+
+class _RawSnapshot(msgspec.Struct):
+    ticker: str
+    day: _RawDay | None = None
+
+
+class _RawSnapshots(msgspec.Struct):
+    tickers: list[_RawSnapshot]
+
+
 class _RawError(msgspec.Struct):
     error: str | None = None
     message: str | None = None
@@ -68,7 +100,12 @@ class _RawError(msgspec.Struct):
 _BARS: Final = msgspec.json.Decoder(_RawPage[RawBar])
 _LISTINGS: Final = msgspec.json.Decoder(_RawPage[_RawListing])
 _SPLITS: Final = msgspec.json.Decoder(_RawPage[_RawSplit])
+_DETAILS: Final = msgspec.json.Decoder(_RawDetailsAnswer)
+_SNAPSHOTS: Final = msgspec.json.Decoder(_RawSnapshots)
 _ERROR: Final = msgspec.json.Decoder(_RawError)
+
+
+_NO_DAY: Final = _RawDay()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +176,35 @@ def parse_bars(body: bytes) -> Page[RawBar]:
     return Page(tuple(page.results), following(page.next_url))
 
 
+def parse_details(body: bytes) -> Details:
+    """Parse /v3/reference/tickers/{T}; shares of all classes where the provider tells them, else of this class."""
+    raw = _decode(_DETAILS, body, "description of a symbol").results
+    shares = raw.weighted_shares_outstanding or raw.share_class_shares_outstanding or np.nan
+    return Details(
+        symbol=raw.ticker,
+        type=type_of(raw.type or "", raw.ticker),
+        exchange=raw.primary_exchange or "",
+        sic_code=raw.sic_code or "",
+        shares=shares if 0 < shares < np.inf else float("nan"),
+    )
+
+
+def parse_snapshot(body: bytes, session: date, index: SymbolIndex) -> SessionBars:
+    """Parse the snapshot of the whole market into the bars so far of the running session.
+
+    A symbol without a trade yet has zeros, and no bar; what has values but is no bar is refused and counted. Symbols of
+    bars get a column in `index`; of two rows of a symbol the last one counts.
+    """
+    found = _decode(_SNAPSHOTS, body, "snapshot of the market").tickers
+    days = {
+        row.ticker: row.day for row in found if row.day is not None and row.day != _NO_DAY and is_symbol(row.ticker)
+    }
+    values = np.array([(day.o, day.h, day.l, day.c, day.v) for day in days.values()], np.float64).reshape(-1, 5).T
+    good = valid_bars(values)
+    symbols = [symbol for symbol, kept in zip(days, good.tolist(), strict=True) if kept]
+    return SessionBars(session, index.add(symbols), np.ascontiguousarray(values[:, good]), int((~good).sum()))
+
+
 def symbol_bars(symbol: str, rows: Sequence[RawBar], first: date, last: date) -> SymbolBars:
     """Turn one symbol's rows into arrays, ascending; of two bars of a day the last one sent counts.
 
@@ -190,7 +256,7 @@ def _split(raw: _RawSplit) -> Split | None:
         return None
 
 
-def _decode(decoder: msgspec.json.Decoder[_RawPage[Row]], body: bytes, what: str) -> _RawPage[Row]:
+def _decode(decoder: msgspec.json.Decoder[Answer], body: bytes, what: str) -> Answer:
     try:
         return decoder.decode(body)
     except _UNREADABLE:

@@ -9,20 +9,28 @@ from urllib.parse import quote
 
 import structlog
 
+from services.fetcher.decode import decode_grouped
 from services.fetcher.limits import MARGIN, Plan, RateLimiter
-from services.fetcher.parse import Page, parse_bars, parse_listings, parse_splits, symbol_bars, unpack
+from services.fetcher.parse import (
+    Page,
+    parse_bars,
+    parse_details,
+    parse_listings,
+    parse_snapshot,
+    parse_splits,
+    symbol_bars,
+    unpack,
+)
 from services.fetcher.refusals import AbsentError
 from services.fetcher.retry import Retrier, RetryBudget, RetryPolicy
-from services.fetcher.source import Listing, Pace, SessionBars, SymbolBars
-from services.fetcher.symbols import is_symbol
+from services.fetcher.source import Details, Listing, Pace, SessionBars, SymbolBars
+from services.fetcher.symbols import SymbolIndex, is_symbol
 from services.fetcher.timer import LoopTimer
 from services.fetcher.transport import Endpoint, Transport
 from services.market.adjust import Split
-from services.market.errors import MalformedAnswerError
+from services.market.errors import MalformedAnswerError, ProviderPlanError
 
 T = TypeVar("T")
-Decode = Callable[[bytes, date], SessionBars]
-"""Reads the plain body of a grouped-daily answer; called in a worker thread."""
 
 PAGE_LIMIT: Final = 50
 """Pages of one answer at most."""
@@ -33,11 +41,13 @@ PATIENCE_S: Final = 60.0
 DECODERS: Final = 2
 """Threads that unpack and decode."""
 
-_GROUPED: Final = "/v2/aggs/grouped/locale/us/market/stocks/{day}?adjusted=false&include_otc=false"
+_GROUPED: Final = "/v2/aggs/grouped/locale/us/market/stocks/{day}?adjusted={adjusted}&include_otc=false"
 _RANGE: Final = "/v2/aggs/ticker/{symbol}/range/1/day/{first}/{last}?adjusted=false&sort=asc&limit=50000"
 _LISTINGS: Final = "/v3/reference/tickers?market=stocks&active=true&limit=1000"
 _LISTING_CUTS: Final = ("AS", "BR", "CN", "DS", "FC", "GI", "IB", "KA", "MD", "NO", "PG", "RE", "SL", "TI", "VM")
 """Symbols that cut the market of 2025 and 2026 into parts of 700 to 900 listings: a page each, read side by side."""
+_DETAILS: Final = "/v3/reference/tickers/{symbol}"
+_SNAPSHOT: Final = "/v2/snapshot/locale/us/markets/stocks/tickers?include_otc=false"
 _SPLITS: Final = "/stocks/v1/splits?execution_date.gte={first}&limit=5000"
 
 
@@ -48,7 +58,7 @@ class MassiveSource:
         endpoint: where the API is, the key, the calls in flight.
         plan: what the key may do.
         clock: tells now, as an aware time.
-        decode: reads a grouped-daily answer.
+        index: numbers of the symbols in the bars.
         name: massive, simulated, or replay: the simulator over real bars.
         retry_policy: how often to try.
     """
@@ -58,14 +68,14 @@ class MassiveSource:
         endpoint: Endpoint,
         plan: Plan,
         clock: Callable[[], datetime],
-        decode: Decode,
+        index: SymbolIndex,
         *,
         name: Literal["massive", "simulated", "replay"] = "massive",
         retry_policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
         self._plan = plan
         self._clock = clock
-        self._decode = decode
+        self._index = index
         self._name = name
         self._concurrency = min(endpoint.concurrency, plan.calls)
         self._timer = LoopTimer()
@@ -115,8 +125,41 @@ class MassiveSource:
 
     async def session_bars(self, session: date) -> SessionBars:
         """Return the raw bars of one session, in one call; no bars are an error, for a session has some."""
+        return await self._grouped(session, adjusted=False)
+
+    async def adjusted_bars(self, session: date) -> SessionBars:
+        """Return the bars of one session as the provider restates them for the splits up to today."""
+        return await self._grouped(session, adjusted=True)
+
+    async def _grouped(self, session: date, *, adjusted: bool) -> SessionBars:
+        target = _GROUPED.format(day=session, adjusted=str(adjusted).lower())
         # Sessions are many: where calls are few, whatever else is asked for goes first.
-        return await self._ask(_GROUPED.format(day=session), lambda body: self._decode(body, session), urgent=False)
+        return await self._ask(target, lambda body: decode_grouped(body, session, self._index), urgent=False)
+
+    def running_session(self) -> date | None:
+        """Return the session that trades now, as the plan sees it."""
+        return self._plan.running_session(self._clock())
+
+    def first_day(self) -> date | None:
+        """Return the first day of the plan's history; None for all there is."""
+        return self._plan.first_day(self._clock())
+
+    async def running_bars(self, session: date) -> SessionBars:
+        """Return the bars so far of the running session, from the snapshot of the whole market: one call."""
+        if not self._plan.snapshot:
+            raise ProviderPlanError(f"The plan {self._plan.name} has no snapshot of a running session")
+        return await self._ask(_SNAPSHOT, lambda body: parse_snapshot(body, session, self._index))
+
+    async def details(self, symbol: str) -> Details | None:
+        """Return what is known of one symbol; None for an unknown one."""
+        if not is_symbol(symbol) or not symbol.strip("."):
+            return None
+        try:
+            return await self._ask(
+                _DETAILS.format(symbol=quote(symbol, safe="")), parse_details, self._repair_budget, urgent=False
+            )
+        except AbsentError:
+            return None
 
     async def listings(self) -> tuple[Listing, ...]:
         """Return the reference list, each symbol once, completed by what a file knows.

@@ -24,6 +24,25 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Details:
+    """What only a call for the one symbol tells; empty text and NaN are unknown.
+
+    Attributes:
+        symbol: the exchange's symbol.
+        type: what kind of security it is.
+        exchange: as the source names it.
+        sic_code: industry by the Standard Industrial Classification, four digits.
+        shares: shares outstanding, other classes counted as this one where the source does so; NaN = unknown.
+    """
+
+    symbol: str
+    type: SymbolType
+    exchange: str
+    sic_code: str
+    shares: float
+
+
+@dataclass(frozen=True, slots=True)
 class SessionBars:
     """Raw bars of all symbols in one session.
 
@@ -112,14 +131,33 @@ class BarSource(Protocol):
     def latest_session(self) -> date:
         """Return the newest session whose bars can be asked for."""
 
+    def running_session(self) -> date | None:
+        """Return the session that trades now, if there is one and its bars can be asked for; see `running_bars`."""
+
+    def first_day(self) -> date | None:
+        """Return the first day whose bars can be asked for; None for no limit."""
+
     async def listings(self) -> tuple[Listing, ...]:
         """Return the reference list, each symbol once."""
+
+    async def details(self, symbol: str) -> Details | None:
+        """Return what is known of one symbol; None for an unknown one."""
 
     async def splits(self, first: date) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; duplicates and future ones included."""
 
     async def session_bars(self, session: date) -> SessionBars:
         """Return the raw bars of one session; raises a `TechnicError` when retrying did not help."""
+
+    async def adjusted_bars(self, session: date) -> SessionBars:
+        """Return the bars of one session as the source itself restates them today, or raw ones if it never does."""
+
+    async def running_bars(self, session: date) -> SessionBars:
+        """Return the raw bars so far of the running session: provisional, never to be stored.
+
+        Raises:
+            ProviderPlanError: the plan has no snapshot.
+        """
 
     async def symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:
         """Return the raw bars of one symbol; empty for an unknown one."""

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from services.fetcher.overlay import overlaid
-from services.fetcher.source import BarSource, Listing, Pace, SessionBars, SymbolBars
+from services.fetcher.source import BarSource, Details, Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.store import Store
 from services.files.attributes import AttributeBook
 from services.market.adjust import Split
@@ -89,6 +89,26 @@ class StoredSource:
     def latest_session(self) -> date:
         """Return the newest session whose bars can be asked for."""
         return self._source.latest_session()
+
+    def running_session(self) -> date | None:
+        """Return the session that trades now, if its bars can be asked for."""
+        return self._source.running_session()
+
+    def first_day(self) -> date | None:
+        """Return the first day whose bars can be asked for; None for no limit."""
+        return self._source.first_day()
+
+    async def details(self, symbol: str) -> Details | None:
+        """Return what is known of one symbol; None for an unknown one."""
+        return await self._source.details(symbol)
+
+    async def adjusted_bars(self, session: date) -> SessionBars:
+        """Return the bars of one session as the source restates them today; never stored."""
+        return await self._source.adjusted_bars(session)
+
+    async def running_bars(self, session: date) -> SessionBars:
+        """Return the bars so far of the running session; never stored."""
+        return await self._source.running_bars(session)
 
     def is_stored(self, session: date) -> bool:
         """Tell whether the bars of a session take no call."""

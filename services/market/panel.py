@@ -1,6 +1,6 @@
 """The panel: bars of some symbols over some sessions, as arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,19 @@ class Panel:
         session_days: (session,) int32, days since 1970-01-01, ascending.
         session_fetched: (session,) bool; False tells a hole in the store from a day without a trade.
         bars: (field, session, symbol) float64, fields as in `FIELDS`; USD and shares, split-adjusted; NaN = no bar.
+        flags: (symbol,) uint32, bits of `Flag` that tell of the bars themselves; empty if no symbol has one.
     """
 
     symbols: tuple[str, ...]
     session_days: NDArray[np.int32]
     session_fetched: NDArray[np.bool_]
     bars: NDArray[np.float64]
+    flags: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
 
     def __post_init__(self) -> None:
         sessions, symbols = len(self.session_days), len(self.symbols)
+        if self.flags.shape not in {(0,), (symbols,)}:
+            raise ValueError(f"flags have shape {self.flags.shape}, not {(symbols,)}")
         if self.bars.shape != (len(FIELDS), sessions, symbols):
             raise ValueError(f"bars have shape {self.bars.shape}, not {(len(FIELDS), sessions, symbols)}")
         if self.session_fetched.shape != (sessions,):

@@ -15,6 +15,7 @@ __all__ = [
     "FIRST",
     "LAST",
     "NEW_YORK",
+    "OPEN",
     "close_time",
     "from_day_number",
     "is_half_day",
@@ -29,6 +30,8 @@ __all__ = [
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+OPEN: Final = time(9, 30)
+"""When regular trading begins, New York time."""
 _FULL_CLOSE: Final = time(16)
 _EARLY_CLOSE: Final = time(13)
 

@@ -54,6 +54,8 @@ class Flag(IntFlag):
     MICRO_CAP = 1 << 9
     TYPE_UNKNOWN = 1 << 10
     SMALL_CROSS_SECTION = 1 << 11
+    SUSPECT_DATA = 1 << 12
+    PROVISIONAL = 1 << 13
 
 
 class Signal(IntEnum):

@@ -33,6 +33,7 @@ def write_panel(panel: Panel, block: bars_pb2.BarBlock) -> None:
     block.session_fetched.extend(panel.session_fetched.tolist())
     for field, values in zip(FIELDS, panel.bars, strict=True):
         setattr(block, field, values.astype("<f8", copy=False).tobytes())
+    block.flags = flags_to_bytes(panel.flags)
 
 
 def panel_from_block(block: bars_pb2.BarBlock) -> Panel:
@@ -49,6 +50,7 @@ def panel_from_block(block: bars_pb2.BarBlock) -> Panel:
             session_days=np.array(block.session_days, np.int32),
             session_fetched=np.array(block.session_fetched, np.bool_),
             bars=np.stack(columns),
+            flags=np.frombuffer(block.flags, "<u4"),
         )
     except ValueError as error:
         raise MalformedAnswerError(f"a block of bars does not fit together: {error}") from None

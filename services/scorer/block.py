@@ -46,6 +46,8 @@ def score_panel(panel: Panel, benchmark: NDArray[np.float64] | None, engine: Fac
     factors = engine.compute(series, benchmark)[scored]
     symbols = tuple(symbol for symbol, kept in zip(series.symbols, scored, strict=True) if kept)
     flags = series.flags[scored]
+    if len(panel.flags):
+        flags |= panel.flags[scored]
     if benchmark is None:
         flags |= np.uint32(Flag.BENCHMARK_MISSING)
     if not symbols:

@@ -11,7 +11,6 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from services.fetcher.decode import decode_grouped
 from services.fetcher.limits import PLANS, Plan
 from services.fetcher.provider import MassiveSource
 from services.fetcher.retry import RetryPolicy
@@ -108,12 +107,11 @@ async def open_source() -> AsyncIterator[OpenSource]:
             timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
             now: datetime = EVENING,
         ) -> MassiveSource:
-            index = SymbolIndex()
             source = MassiveSource(
                 Endpoint(url, SecretStr(key), concurrency, timeouts),
                 plan,
                 lambda: now,
-                lambda body, session: decode_grouped(body, session, index),
+                SymbolIndex(),
                 name="simulated",
                 retry_policy=FAST,
             )

@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from services.fetcher.source import Listing, Pace, SessionBars, SymbolBars
+from services.fetcher.source import Details, Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import TechnicError
@@ -50,6 +50,10 @@ class FakeSource:
     concurrency: int = 4
     repair_limit: int = 10
     pace: Pace = field(default_factory=Pace)
+    running: date | None = None
+    history_begins: date | None = None
+    known_details: dict[str, Details] = field(default_factory=dict)
+    restated: dict[date, SessionBars] = field(default_factory=dict)
     asked: Counter[object] = field(default_factory=Counter)
     order: list[date] = field(default_factory=list)
     in_flight: int = 0
@@ -64,6 +68,29 @@ class FakeSource:
     def latest_session(self) -> date:
         """Return the newest session."""
         return LATEST
+
+    def running_session(self) -> date | None:
+        """Return the session that trades now."""
+        return self.running
+
+    def first_day(self) -> date | None:
+        """Return the first day of the history."""
+        return self.history_begins
+
+    async def details(self, symbol: str) -> Details | None:
+        """Return what was told of a symbol."""
+        self.asked[f"details {symbol}"] += 1
+        return self.known_details.get(symbol)
+
+    async def adjusted_bars(self, session: date) -> SessionBars:
+        """Return what was told of a session, else its raw bars."""
+        self.asked["adjusted"] += 1
+        return self.restated.get(session) or self._bars_of(session)
+
+    async def running_bars(self, session: date) -> SessionBars:
+        """Return the bars so far of a session."""
+        self.asked["running"] += 1
+        return self._bars_of(session)
 
     async def listings(self) -> tuple[Listing, ...]:
         """Return the listed symbols."""
@@ -87,6 +114,9 @@ class FakeSource:
                 raise self.failures[session].pop(0)
         finally:
             self.in_flight -= 1
+        return self._bars_of(session)
+
+    def _bars_of(self, session: date) -> SessionBars:
         bars = np.array([bar(symbol, session) for symbol in self.traded]).T
         return SessionBars(session, self.index.add(self.traded), bars, refused_count=0)
 

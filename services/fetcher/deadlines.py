@@ -1,0 +1,28 @@
+"""How long a call may take: points in the loop's time, made from what the caller gave it."""
+
+import asyncio
+from typing import Any, Final
+
+import grpc
+
+DEFAULT_DEADLINE_S: Final = 300.0
+"""Seconds that a call without a deadline may take."""
+
+
+def _left(context: grpc.aio.ServicerContext[Any, Any], default_s: float) -> float:
+    left = context.time_remaining()
+    return default_s if left is None else left
+
+
+def deadline(
+    context: grpc.aio.ServicerContext[Any, Any], share: float = 1.0, default_s: float = DEFAULT_DEADLINE_S
+) -> float:
+    """Return the loop's time when a share of what is left of the call's time is over."""
+    return asyncio.get_running_loop().time() + share * _left(context, default_s)
+
+
+def fetch_deadline(context: grpc.aio.ServicerContext[Any, Any], symbol_count: int) -> float:
+    """Return the loop's time at which fetching must end, so that what is there can still be sent and scored."""
+    left = _left(context, DEFAULT_DEADLINE_S)
+    sending = min(0.3 * left, 0.3 + 0.0002 * symbol_count)
+    return asyncio.get_running_loop().time() + left - sending
