@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from tests.benchmarks.bench import Bench, hot_services
+from tests.benchmarks.fetcher import measure_fetcher
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.parts import measure_decode, measure_factors
 from tests.benchmarks.predecessor import measure_peer
 from tests.benchmarks.scan_figures import scan_figures
 from tests.benchmarks.scans import measure_restarts, measure_sizes, run_scans
 from tests.benchmarks.startup import measure_version
+from tests.benchmarks.store import measure_store
+from tests.benchmarks.symbols import measure_symbols
 from tests.benchmarks.wire import measure_bars, measure_inference
 
 Group = Callable[[Bench], AsyncIterator[Figure]]
@@ -41,6 +44,8 @@ async def _parts(bench: Bench) -> AsyncIterator[Figure]:
         yield figure
     for figure in measure_decode(bench.provider, bench.scale):
         yield figure
+    for figure in measure_store(bench.scale):
+        yield figure
 
 
 async def _start(bench: Bench) -> AsyncIterator[Figure]:
@@ -54,6 +59,8 @@ GROUPS: Final[dict[str, Group]] = {
     "scans": _scans,
     "sizes": measure_sizes,
     "wire": _wire,
+    "fetcher": measure_fetcher,
+    "symbols": measure_symbols,
     "restarts": measure_restarts,
     "parts": _parts,
     "start": _start,

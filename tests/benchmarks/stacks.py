@@ -1,7 +1,7 @@
 """Real processes to measure: the simulator once, the four services as often as an empty one is needed."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,15 +51,17 @@ def open_provider(scale: Scale, home: Path) -> Iterator[tuple[Provider, Stack]]:
 
 
 @contextmanager
-def open_services(provider: Provider, settings: Mapping[str, str]) -> Iterator[Stack]:
-    """Start the four services over a running simulator, with nothing in memory."""
+def open_services(
+    provider: Provider, settings: Mapping[str, str], names: Collection[str] = SERVICES
+) -> Iterator[Stack]:
+    """Start the four services, or some of them, over a running simulator, with nothing in memory."""
 
     def places(folder: Path) -> Addresses:
         return replace(private_addresses(folder), simulator=provider.address)
 
     def plan(addresses: Addresses) -> tuple[ServiceCommand, ...]:
         everything = plan_stack(provider.source, addresses, _environment(settings), home=provider.home)
-        return tuple(command for command in everything if command.name in SERVICES)
+        return tuple(command for command in everything if command.name in names)
 
     with open_stack(places, plan, provider.home) as stack:
         yield stack

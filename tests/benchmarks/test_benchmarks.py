@@ -32,7 +32,8 @@ def test_the_quick_bench_runs_to_its_end_and_writes_every_figure(tmp_path: Path)
     assert all(figure["min"] <= figure["median"] <= figure["max"] for figure in figures)
     names = [figure["name"] for figure in figures]
     assert len(set(names)) == len(names)
-    for group in ("cold", "hot", "repeat", "next session", "stage", "memory", "bars over gRPC", "inference", "factors"):
+    groups = ("cold", "hot", "repeat", "next session", "stage", "memory", "bars over gRPC", "inference", "factors")
+    for group in (*groups, "fetcher", "per symbol", "store", "decode"):
         assert any(name.startswith(group) for name in names), group
     assert len(done.stdout.splitlines()) == len(figures) + 2
 
