@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.fetcher.cache import SessionCache
+from services.fetcher.series import SymbolSeries
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.window import Window
-from services.market import sessions as calendar
 from services.market.adjust import adjust
-from services.market.panel import Panel
+from services.market.panel import FIELDS, Panel
 
 CUT_AHEAD: Final = 2
 """Blocks cut, or being cut, before they can go out."""
@@ -26,17 +27,21 @@ class Blocks:
 
     Args:
         index: numbers of the symbols in `cache`.
-        cache: L1.
+        cache: L1, by session.
+        series: bars of single symbols.
     """
 
-    def __init__(self, index: SymbolIndex, cache: SessionCache) -> None:
+    def __init__(self, index: SymbolIndex, cache: SessionCache, series: SymbolSeries) -> None:
         self._index = index
         self._cache = cache
+        self._series = series
 
     def __repr__(self) -> str:
         return f"Blocks({self._cache!r})"
 
-    async def send(self, symbols: Sequence[str], window: Window, size: int, emit: EmitPanel) -> list[str]:
+    async def send(
+        self, symbols: Sequence[str], window: Window, size: int, emit: EmitPanel, *, by_symbol: bool = False
+    ) -> list[str]:
         """Emit the blocks of `symbols`, the next one being cut while one goes out; return those without any bar.
 
         Args:
@@ -44,17 +49,20 @@ class Blocks:
             window: sessions and splits.
             size: symbols in a block.
             emit: takes the blocks, in the symbols' order.
+            by_symbol: whether the bars are those that came one symbol at a time; else those of whole sessions.
         """
         lacking: list[str] = []
         parts = deque(tuple(symbols[start : start + size]) for start in range(0, len(symbols), size))
-        cutting: deque[asyncio.Task[tuple[Panel, list[str]]]] = deque()
+        cutting: deque[asyncio.Task[Panel]] = deque()
+        cut = self._cut_series if by_symbol else self._cut_sessions
         try:
-            while parts or cutting:
+            for part in tuple(parts):
                 while parts and len(cutting) < CUT_AHEAD:
-                    cutting.append(asyncio.create_task(asyncio.to_thread(self._cut, parts.popleft(), window)))
-                panel, without = await cutting[0]
+                    cutting.append(asyncio.create_task(asyncio.to_thread(cut(parts.popleft(), window))))
+                panel = await cutting[0]
                 cutting.popleft()
-                lacking.extend(without)
+                there = set(panel.symbols)
+                lacking.extend(symbol for symbol in part if symbol not in there)
                 if panel.symbols:
                     await emit(panel)
         finally:
@@ -62,18 +70,39 @@ class Blocks:
                 task.cancel()
         return lacking
 
-    def _cut(self, symbols: tuple[str, ...], window: Window) -> tuple[Panel, list[str]]:
-        """Cut and adjust one block; symbols without any bar in the window are returned apart."""
-        columns = [self._index.column_of(symbol) for symbol in symbols]
-        known = [symbol for symbol, column in zip(symbols, columns, strict=True) if column is not None]
-        numbers = np.array([column for column in columns if column is not None], np.int32)
-        bars = self._cache.gather(window.sessions, numbers)
-        present = ~np.isnan(bars[3]).all(axis=0)
-        if not present.all():
-            bars = np.ascontiguousarray(bars[:, :, present])
-        kept = tuple(symbol for symbol, there in zip(known, present.tolist(), strict=True) if there)
-        days = np.array([calendar.to_day_number(session) for session in window.sessions], np.int32)
-        adjust(bars, days, kept, window.splits)
-        fetched = np.array([session in self._cache for session in window.sessions])
-        keeping = set(kept)
-        return Panel(kept, days, fetched, bars), [symbol for symbol in symbols if symbol not in keeping]
+    def _cut_sessions(self, symbols: tuple[str, ...], window: Window) -> Callable[[], Panel]:
+        """Return what cuts a block out of whole sessions, in a thread."""
+
+        def cut() -> Panel:
+            columns = [(symbol, self._index.column_of(symbol)) for symbol in symbols]
+            known = tuple(symbol for symbol, column in columns if column is not None)
+            numbers = np.array([column for _, column in columns if column is not None], np.int32)
+            fetched = np.array([session in self._cache for session in window.sessions])
+            return _panel(known, self._cache.gather(window.sessions, numbers), fetched, window)
+
+        return cut
+
+    def _cut_series(self, symbols: tuple[str, ...], window: Window) -> Callable[[], Panel]:
+        """Return what puts the bars of single symbols side by side, in a thread; they are looked up before that."""
+        found = {symbol: bars for symbol in symbols if (bars := self._series.get(symbol, window.sessions)) is not None}
+
+        def cut() -> Panel:
+            days = window.days
+            bars = np.full((len(FIELDS), len(days), len(found)), np.nan)
+            for place, one in enumerate(found.values()):
+                inside = np.isin(one.session_days, days)
+                bars[:, np.searchsorted(days, one.session_days[inside]), place] = one.bars[:, inside]
+            fetched = np.array([session not in window.unreachable for session in window.sessions])
+            return _panel(tuple(found), bars, fetched, window)
+
+        return cut
+
+
+def _panel(symbols: tuple[str, ...], bars: NDArray[np.float64], fetched: NDArray[np.bool_], window: Window) -> Panel:
+    """Restate raw bars, (field, session, symbol), and leave out the symbols that have none."""
+    present = ~np.isnan(bars[3]).all(axis=0)
+    if not present.all():
+        bars = np.ascontiguousarray(bars[:, :, present])
+    kept = tuple(symbol for symbol, there in zip(symbols, present.tolist(), strict=True) if there)
+    adjust(bars, window.days, kept, window.splits)
+    return Panel(kept, window.days, fetched, bars)

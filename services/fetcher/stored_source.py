@@ -149,9 +149,14 @@ class StoredSource:
         await self._store.keep_answer(_SPLITS, newest, msgspec.msgpack.encode(_Splits(day, splits)))
         return splits
 
+    async def is_symbol_stored(self, symbol: str, first: date, last: date) -> bool:
+        """Tell whether the bars of a symbol from `first` to `last` take no call."""
+        kept = _decoded(await self._store.answer(_question(symbol)), _Symbol, self.latest_session())
+        return kept is not None and (kept.first, kept.last) == (to_day_number(first), to_day_number(last))
+
     async def symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:
         """Return the raw bars of one symbol; empty for an unknown one."""
-        question, newest = f"symbol {symbol}", self.latest_session()
+        question, newest = _question(symbol), self.latest_session()
         days = (to_day_number(first), to_day_number(last))
         found = await self._store.answer(question)
         kept = _decoded(found, _Symbol, newest)
@@ -167,6 +172,10 @@ class StoredSource:
         """Release the source, and close the store once all is written."""
         await self._source.close()
         await self._store.close()
+
+
+def _question(symbol: str) -> str:
+    return f"symbol {symbol}"
 
 
 def _decoded(found: tuple[date, bytes] | None, kind: type[T], newest: date | None = None) -> T | None:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.market import sessions as calendar
 from services.market.adjust import Split
 from services.market.errors import InvalidRequestError
@@ -13,10 +16,22 @@ HISTORY_LIMIT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The sessions of a request, ascending, ending with as_of; and splits by symbol, ascending, from its first on."""
+    """The sessions of a request and what is needed to read their bars.
+
+    Attributes:
+        sessions: ascending, ending with as_of.
+        splits: by symbol, ascending, from the first session on.
+        unreachable: sessions that lie before the history of the provider's plan.
+    """
 
     sessions: tuple[date, ...]
     splits: dict[str, tuple[Split, ...]]
+    unreachable: frozenset[date] = frozenset()
+
+    @property
+    def days(self) -> NDArray[np.int32]:
+        """(session,) int32, the sessions as days since 1970-01-01, ascending."""
+        return np.array([calendar.to_day_number(session) for session in self.sessions], np.int32)
 
 
 def sessions_of(as_of: date, history_count: int) -> tuple[date, ...]:

@@ -1,0 +1,114 @@
+"""The fetch plan: what is asked of the provider for a request, and why; decided before anything is asked. Pure.
+
+The market comes in two ways: a session of everybody a call, or a symbol's whole history a call. Both give the same
+bars; the plan takes the way that needs fewer calls, for on every plan of the provider calls are what is scarce.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from services.fetcher.source import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What of a window is there already.
+
+    Attributes:
+        sessions: the window, ascending.
+        memory: those of them in L1.
+        stored: those of them in L2 but not in L1.
+    """
+
+    sessions: tuple[date, ...]
+    memory: frozenset[date]
+    stored: frozenset[date]
+
+    @property
+    def missing(self) -> tuple[date, ...]:
+        """The sessions that take a call each, newest first."""
+        there = self.memory | self.stored
+        return tuple(session for session in reversed(self.sessions) if session not in there)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPlan:
+    """What is to be asked for.
+
+    Attributes:
+        sessions: newest first, a call for the whole market each.
+        symbols: to ask for one by one, in the request's order; those that take no call are left out.
+        by_symbol: whether the bars of the request come one symbol at a time; else from whole sessions.
+        unreachable: sessions that lie before the history of the provider's plan.
+        reason: why so, in one sentence.
+        least_s: seconds that these calls take at the full rate of the provider's plan.
+    """
+
+    sessions: tuple[date, ...]
+    symbols: tuple[str, ...]
+    by_symbol: bool
+    unreachable: frozenset[date]
+    reason: str
+    least_s: float
+
+
+def plan_fetch(
+    holding: Holding, lacking: Sequence[str], pace: Pace, first_day: date | None, left_s: float
+) -> FetchPlan:
+    """Choose between sessions and symbols.
+
+    By symbol takes the newest session too: the order by liquidity and market caps are made of it.
+
+    Args:
+        holding: what is there.
+        lacking: the requested symbols whose own history would take a call, in the request's order.
+        pace: of the provider.
+        first_day: first day of the plan's history; None for no limit.
+        left_s: seconds that the caller waits.
+    """
+    missing = holding.missing
+    asked = tuple(session for session in missing if first_day is None or session >= first_day)
+    unreachable = frozenset(missing) - frozenset(asked)
+    newest = tuple(session for session in asked if session == holding.sessions[-1])
+    by_symbol = len(newest) + len(lacking) < len(asked)
+    sessions, symbols = (newest, tuple(lacking)) if by_symbol else (asked, ())
+    least_s = pace.spacing_s * (len(sessions) + len(symbols))
+    reason = "; ".join(
+        (
+            _choice(len(sessions), len(symbols), len(lacking), len(asked), by_symbol=by_symbol),
+            *_remarks(least_s, left_s, pace, unreachable, first_day),
+        )
+    )
+    return FetchPlan(sessions, symbols, by_symbol, unreachable, reason, least_s)
+
+
+def _choice(sessions: int, symbols: int, lacking: int, asked: int, *, by_symbol: bool) -> str:
+    """Say which way was taken, and what the other one would have cost."""
+    if not asked:
+        return "every session that can be asked for is there"
+    if not by_symbol:
+        return (
+            f"{_count(sessions, 'session')} of the whole market, newest first: no more calls than {lacking:,} symbols"
+        )
+    also = f" and {_count(sessions, 'session')}" if sessions else ""
+    return f"{_count(symbols, 'symbol')} one by one{also}: fewer calls than {_count(asked, 'session')}"
+
+
+def _remarks(
+    least_s: float, left_s: float, pace: Pace, unreachable: frozenset[date], first_day: date | None
+) -> list[str]:
+    remarks = []
+    if least_s > left_s:
+        remarks.append(
+            f"on plan {pace.plan} this takes {least_s:,.0f} s, and {left_s:,.0f} s are left: what comes later is kept"
+        )
+    if unreachable:
+        remarks.append(
+            f"{_count(len(unreachable), 'session')} before {first_day} lie outside the history of plan {pace.plan}"
+        )
+    return remarks
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit}" + ("" if number == 1 else "s")

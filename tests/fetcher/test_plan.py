@@ -1,0 +1,90 @@
+"""The fetch plan: the fewer calls, the newest first, nothing that the provider would refuse; and says why."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.fetcher.plan import FetchPlan, Holding, plan_fetch
+from services.fetcher.source import Pace
+from services.market.sessions import sessions_ending
+
+LATEST = date(2025, 9, 30)
+WINDOW = sessions_ending(LATEST, 300)
+BASIC = Pace("basic", 12.24)
+FREE = Pace()
+
+
+def holding(*, memory: int = 0, stored: int = 0) -> Holding:
+    """Hold the oldest sessions of the window: some in memory, some more in the store."""
+    return Holding(WINDOW, frozenset(WINDOW[:memory]), frozenset(WINDOW[memory : memory + stored]))
+
+
+def names(count: int) -> tuple[str, ...]:
+    return tuple(f"S{number}" for number in range(count))
+
+
+def test_nothing_missing_takes_no_call() -> None:
+    plan = plan_fetch(holding(memory=100, stored=200), names(6000), BASIC, None, 90)
+    assert plan == FetchPlan((), (), False, frozenset(), "every session that can be asked for is there", 0.0)
+
+
+def test_the_whole_market_comes_by_sessions_newest_first() -> None:
+    plan = plan_fetch(holding(stored=10), names(6000), FREE, None, 90)
+    assert plan.sessions == WINDOW[:9:-1]
+    assert (plan.symbols, plan.by_symbol) == ((), False)
+    assert plan.reason == "290 sessions of the whole market, newest first: no more calls than 6,000 symbols"
+
+
+def test_a_few_symbols_come_one_by_one_with_the_newest_session() -> None:
+    plan = plan_fetch(holding(), names(10), BASIC, None, 600)
+    assert plan.by_symbol
+    assert (plan.sessions, plan.symbols) == ((LATEST,), names(10))
+    assert plan.least_s == pytest.approx(11 * 12.24)
+    assert plan.reason == "10 symbols one by one and 1 session: fewer calls than 300 sessions"
+
+
+def test_symbols_that_are_kept_take_no_call() -> None:
+    plan = plan_fetch(holding(), (), BASIC, None, 600)
+    assert (plan.by_symbol, plan.sessions, plan.symbols) == (True, (LATEST,), ())
+
+
+def test_a_session_behind_is_asked_for_even_by_one_symbol() -> None:
+    plan = plan_fetch(holding(stored=299), names(1), FREE, None, 90)
+    assert (plan.by_symbol, plan.sessions) == (False, (LATEST,))
+
+
+def test_too_little_time_is_said_with_what_it_takes() -> None:
+    plan = plan_fetch(holding(), names(6000), BASIC, None, 90)
+    assert plan.sessions == WINDOW[::-1]
+    assert plan.reason.endswith("; on plan basic this takes 3,672 s, and 90 s are left: what comes later is kept")
+
+
+def test_sessions_before_the_plans_history_are_named_and_not_asked_for() -> None:
+    plan = plan_fetch(holding(), names(6000), BASIC, WINDOW[40], 1e9)
+    assert plan.sessions == WINDOW[:39:-1]
+    assert plan.unreachable == frozenset(WINDOW[:40])
+    assert plan.reason.endswith(f"; 40 sessions before {WINDOW[40]} lie outside the history of plan basic")
+
+
+@given(
+    memory=st.sets(st.integers(0, 299)),
+    stored=st.sets(st.integers(0, 299)),
+    count=st.integers(0, 700),
+    first=st.one_of(st.none(), st.integers(0, 299)),
+)
+def test_a_plan_never_takes_more_calls_than_the_cheaper_way_nor_asks_for_what_is_there(
+    memory: set[int], stored: set[int], count: int, first: int | None
+) -> None:
+    there = {WINDOW[n] for n in memory | stored}
+    held = Holding(WINDOW, frozenset(WINDOW[n] for n in memory), frozenset(WINDOW[n] for n in stored - memory))
+    first_day = None if first is None else WINDOW[first]
+    plan = plan_fetch(held, names(count), BASIC, first_day, 90)
+    askable = [session for session in WINDOW if session not in there and (first_day is None or session >= first_day)]
+    newest = LATEST not in there and LATEST in askable
+    assert len(plan.sessions) + len(plan.symbols) <= min(len(askable), count + newest)
+    assert list(plan.sessions) == sorted(plan.sessions, reverse=True)
+    assert set(plan.sessions) <= set(askable)
+    assert plan.unreachable == set(WINDOW) - there - set(askable)
+    assert plan == plan_fetch(held, names(count), BASIC, first_day, 90)
