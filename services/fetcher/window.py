@@ -1,11 +1,17 @@
-"""The sessions of a request."""
+"""The sessions of a request, and what is to be laid over their raw bars."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+from numpy.typing import NDArray
+
+from services.fetcher.running import RunningSession
 from services.market import sessions as calendar
 from services.market.adjust import Split
 from services.market.errors import InvalidRequestError
+from services.market.vocabulary import Flag
 
 HISTORY_LIMIT = 2_000
 """Sessions of a request, at most."""
@@ -13,10 +19,30 @@ HISTORY_LIMIT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The sessions of a request, ascending, ending with as_of; and splits by symbol, ascending, from its first on."""
+    """The sessions of a request, ascending, ending with as_of, and how their bars are to be read.
+
+    Attributes:
+        sessions: ascending; the last is as_of.
+        splits: by symbol, ascending, from the first session on.
+        running: bars of the last session if it is still running; they are in no cache.
+        suspects: symbols whose restated bars are not to be trusted.
+    """
 
     sessions: tuple[date, ...]
     splits: dict[str, tuple[Split, ...]]
+    running: RunningSession | None = None
+    suspects: frozenset[str] = frozenset()
+
+    @property
+    def completed(self) -> tuple[date, ...]:
+        """The sessions that are over."""
+        return self.sessions if self.running is None else self.sessions[:-1]
+
+    def flags(self, symbols: Sequence[str]) -> NDArray[np.uint32]:
+        """Return (symbol,) uint32 bits of `Flag` that tell of the bars; empty if no symbol has one."""
+        running = 0 if self.running is None else int(Flag.PROVISIONAL)
+        bits = [running | (int(Flag.SUSPECT_DATA) if symbol in self.suspects else 0) for symbol in symbols]
+        return np.array(bits if any(bits) else (), np.uint32)
 
 
 def sessions_of(as_of: date, history_count: int) -> tuple[date, ...]:
