@@ -6,7 +6,7 @@ newest session: later scans as of it say the same, without a call.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -85,7 +85,8 @@ class SplitCheck:
             until: the loop's time after which the provider is not waited for.
         """
         key = (sessions[0], sessions[-1])
-        self.begin(sessions)
+        if key not in self._asking:
+            self.begin(sessions)
         if key not in self._known:
             try:
                 async with asyncio.timeout_at(until):
@@ -93,6 +94,9 @@ class SplitCheck:
                     splits = await self._reference.splits(sessions[0])
             except (TimeoutError, TechnicError) as error:
                 structlog.get_logger().warning("split_check_failed", as_of=str(key[1]), error=repr(error))
+                if not _useful(self._asking.get(key)):
+                    # One try a scan: the source has retried already.
+                    self._asking.pop(key, None)
                 return frozenset()
             if adjusted is not None:
                 await self._compare(sessions, adjusted, splits)
@@ -107,7 +111,7 @@ class SplitCheck:
             days = (split.session_day for rows in splits.values() for split in rows)
             if any(to_day_number(first) < day <= to_day_number(as_of) for day in days):
                 return await self._source.adjusted_bars(first)
-        self._known[first, as_of] = kept or frozenset()
+        self._settle((first, as_of), kept or frozenset())
         return None
 
     def _current(self, as_of: date) -> bool:
@@ -124,10 +128,13 @@ class SplitCheck:
         columns = disagreeing(theirs, raw, self._columns_of(splits), to_day_number(as_of))
         names = sorted(self._index.symbol_at(column) for column in columns)
         structlog.get_logger().info("splits_checked", as_of=str(as_of), suspects=names[:20], count=len(names))
-        self._known[first, as_of] = frozenset(names)
-        self._asking.pop((first, as_of), None)
+        self._settle((first, as_of), frozenset(names))
         if as_of == self._source.latest_session():
             await self._store.keep_answer(_question(sessions), as_of, msgspec.msgpack.encode(names))
+
+    def _settle(self, key: tuple[date, date], suspects: frozenset[str]) -> None:
+        self._known[key] = suspects
+        self._asking.pop(key, None)
 
     def _columns_of(self, splits: dict[str, tuple[Split, ...]]) -> dict[int, tuple[Split, ...]]:
         columns = ((self._index.column_of(symbol), rows) for symbol, rows in splits.items())
@@ -161,7 +168,7 @@ class SplitCheck:
 
 
 def disagreeing(
-    theirs: SessionBars, raw: NDArray[np.float64], splits: dict[int, tuple[Split, ...]], as_of: int
+    theirs: SessionBars, raw: NDArray[np.float64], splits: Mapping[int, tuple[Split, ...]], as_of: int
 ) -> tuple[int, ...]:
     """Return the columns of the symbols whose close the provider restates to something else than we do.
 
