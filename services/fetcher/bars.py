@@ -27,10 +27,10 @@ from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import Listed, SymbolList
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
-from services.fetcher.window import Window, sessions_of
+from services.fetcher.window import Window, session_of, sessions_of
 from services.market import sessions as calendar
 from services.market.adjust import adjust, doubtful_symbols
-from services.market.errors import BudgetSpentError, InvalidRequestError
+from services.market.errors import InvalidRequestError
 from services.market.panel import Panel
 from services.market.vocabulary import Reason
 
@@ -103,24 +103,7 @@ class Bars:
         latest = self._source.latest_session()
         if include_running and self._source.name in NEVER_RESTATED:
             raise InvalidRequestError(f"include_running: the provider {self._source.name} has no running session")
-        running = self._source.running_session() if include_running else None
-        if not as_of:
-            return running or latest
-        try:
-            day = date.fromisoformat(as_of)
-        except ValueError:
-            raise InvalidRequestError(f"as_of {as_of!r} is not a date such as {latest}") from None
-        if day == running:
-            return day
-        try:
-            nearest = calendar.nearest_session(day)
-        except ValueError as error:
-            raise InvalidRequestError(f"as_of: {error}") from None
-        if day > latest:
-            raise InvalidRequestError(f"as_of {day} is not over yet: the newest completed session is {latest}")
-        if nearest != day:
-            raise InvalidRequestError(f"as_of {day} is not a session of the exchange: the one before is {nearest}")
-        return day
+        return session_of(as_of, latest, self._source.running_session() if include_running else None)
 
     def is_running(self, as_of: date) -> bool:
         """Tell whether a session that `resolve` gave is still running: its bars are provisional."""
@@ -155,19 +138,12 @@ class Bars:
                 self._check.begin(sessions)
             if not running:
                 return await listing
-            notice = await self._running_notice(as_of, until)
+            notice = await self._running.notice(as_of, until)
             listed = await listing
         finally:
             listing.cancel()
             await asyncio.gather(listing, return_exceptions=True)
         return replace(listed, notices=(*listed.notices, notice))
-
-    async def _running_notice(self, session: date, until: float) -> str:
-        try:
-            async with asyncio.timeout_at(until):
-                return (await self._running.get(session)).notice
-        except TimeoutError:
-            raise BudgetSpentError(f"the bars so far of {session} did not come in time") from None
 
     async def stream(
         self, symbols: Sequence[str], as_of: date, history_count: int, *, until: float, block_size: int, emit: Emit

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from services.fetcher.source import SessionBars
 from services.fetcher.stored_source import StoredSource
-from services.market.errors import ProviderAuthError, ProviderPlanError, TechnicError
+from services.market.errors import BudgetSpentError, ProviderAuthError, ProviderPlanError, TechnicError
 from services.market.panel import FIELDS
 from services.market.sessions import NEW_YORK
 
@@ -98,6 +98,18 @@ class RunningBars:
                 raise
             structlog.get_logger().warning("snapshot_failed", session=str(session), error=error.message)
             return kept
+
+    async def notice(self, session: date, until: float) -> str:
+        """Return what a reader should know about the running session; raises like `get`.
+
+        Raises:
+            BudgetSpentError: its bars did not come before the loop's time `until`.
+        """
+        try:
+            async with asyncio.timeout_at(until):
+                return (await self.get(session)).notice
+        except TimeoutError:
+            raise BudgetSpentError(f"the bars so far of {session} did not come in time") from None
 
     def _asked(self, session: date) -> asyncio.Task[RunningSession]:
         """Return the one task that asks; it outlives those who wait for it."""

@@ -21,6 +21,7 @@ from services.fetcher.reference import Reference
 from services.fetcher.source import SessionBars
 from services.fetcher.store import Store
 from services.fetcher.stored_source import StoredSource
+from services.fetcher.symbol_list import SCARCE_S
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split, restated
 from services.market.errors import TechnicError
@@ -68,9 +69,14 @@ class SplitCheck:
         return f"SplitCheck({len(self._known)} windows, {len(self._asking)} asked for)"
 
     def begin(self, sessions: Sequence[date]) -> None:
-        """Begin to ask for what the check of a window needs, if that is not here; it goes on when nobody waits."""
+        """Begin to ask for what the check of a window needs, if that is not here; it goes on when nobody waits.
+
+        Where calls are scarce, not before the window's first session is here: there may be an hour of calls to come.
+        """
         key = (sessions[0], sessions[-1])
         if key in self._known or _useful(self._asking.get(key)):
+            return
+        if self._source.pace.spacing_s >= SCARCE_S and not self._is_here(sessions[0]):
             return
         task = asyncio.create_task(self._ask(tuple(sessions)), name=f"split check {key[1]}")
         # Those who wait are told of a failure; with nobody waiting it is no news.
@@ -81,13 +87,13 @@ class SplitCheck:
         """Return the suspects of a window; none if it cannot be checked, or not in time, which the log says.
 
         Args:
-            sessions: the window, ascending; its first session should be there.
+            sessions: the window, ascending; without its first session there is nothing to compare.
             until: the loop's time after which the provider is not waited for.
         """
         key = (sessions[0], sessions[-1])
-        if key not in self._asking:
-            self.begin(sessions)
-        if key not in self._known:
+        if key not in self._known and self._is_here(sessions[0]):
+            if key not in self._asking:
+                self.begin(sessions)
             try:
                 async with asyncio.timeout_at(until):
                     adjusted = await asyncio.shield(self._asking[key])
@@ -101,6 +107,9 @@ class SplitCheck:
             if adjusted is not None:
                 await self._compare(sessions, adjusted, splits)
         return self._known.get(key, frozenset())
+
+    def _is_here(self, session: date) -> bool:
+        return session in self._cache or self._source.is_stored(session)
 
     async def _ask(self, sessions: tuple[date, ...]) -> SessionBars | None:
         """Return the provider's adjusted bars of the first session; None if they are not needed."""
@@ -125,7 +134,7 @@ class SplitCheck:
         raw = await self._raw_closes(first, theirs.columns)
         if raw is None:
             return
-        columns = disagreeing(theirs, raw, self._columns_of(splits), to_day_number(as_of))
+        columns = await asyncio.to_thread(disagreeing, theirs, raw, self._columns_of(splits), to_day_number(as_of))
         names = sorted(self._index.symbol_at(column) for column in columns)
         structlog.get_logger().info("splits_checked", as_of=str(as_of), suspects=names[:20], count=len(names))
         self._settle((first, as_of), frozenset(names))
@@ -185,7 +194,8 @@ def disagreeing(
         rows, price = splits[int(theirs.columns[place])], float(raw[place])
         ours[place] = restated(price, day, rows, as_of)
         ahead = [row.session_day for row in rows if as_of < row.session_day <= as_of + SOON_DAYS]
-        soon[place] = [restated(price, day, rows, end) for end in ahead]
+        if ahead:
+            soon[place] = [restated(price, day, rows, end) for end in ahead]
     close = theirs.bars[3]
     # A comparison with NaN is never true.
     apart = np.flatnonzero(np.abs(close - ours) > RELATIVE * ours + UNIT).tolist()

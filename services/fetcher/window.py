@@ -57,3 +57,33 @@ def sessions_of(as_of: date, history_count: int) -> tuple[date, ...]:
         return calendar.sessions_ending(as_of, history_count)
     except ValueError as error:
         raise InvalidRequestError(f"{history_count} sessions ending with {as_of}: {error}") from None
+
+
+def session_of(as_of: str, latest: date, running: date | None) -> date:
+    """Return the session that a request means.
+
+    Args:
+        as_of: an ISO date; empty for the newest session.
+        latest: the newest completed session.
+        running: the session that runs now, if it may be meant.
+
+    Raises:
+        InvalidRequestError: not a date, not completed yet, or not a session.
+    """
+    if not as_of:
+        return running or latest
+    try:
+        day = date.fromisoformat(as_of)
+    except ValueError:
+        raise InvalidRequestError(f"as_of {as_of!r} is not a date such as {latest}") from None
+    if day == running:
+        return day
+    try:
+        nearest = calendar.nearest_session(day)
+    except ValueError as error:
+        raise InvalidRequestError(f"as_of: {error}") from None
+    if day > latest:
+        raise InvalidRequestError(f"as_of {day} is not over yet: the newest completed session is {latest}")
+    if nearest != day:
+        raise InvalidRequestError(f"as_of {day} is not a session of the exchange: the one before is {nearest}")
+    return day

@@ -48,9 +48,9 @@ def collapse(splits: Iterable[Split]) -> tuple[Split, ...]:
     found: dict[tuple[str, int], Split] = {}
     for split in splits:
         before = found.setdefault((split.symbol, split.session_day), split)
-        if not math.isclose(before.ratio, split.ratio, rel_tol=SAME_RATIO):
+        if before is not split and not math.isclose(before.ratio, split.ratio, rel_tol=SAME_RATIO):
             found[split.symbol, split.session_day] = replace(split, doubtful=True)
-    return tuple(sorted(replace(split, doubtful=split.doubtful or _absurd(split)) for split in found.values()))
+    return tuple(sorted(replace(split, doubtful=True) if _absurd(split) else split for split in found.values()))
 
 
 def _absurd(split: Split) -> bool:

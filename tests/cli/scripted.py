@@ -32,7 +32,7 @@ ERRORS = {
 
 
 class ScriptedGateway(gateway_service_pb2_grpc.GatewayServiceServicer):
-    """Scripts: FINE, PARTIAL, EMPTY, REAL (not simulated), RUNNING (provisional), HANG, CUT, CRASH, and reasons of ERRORS."""
+    """Scripts: FINE, PARTIAL, EMPTY, REAL (not simulated), RUNNING (provisional), HANG, CUT, CRASH, those of ERRORS."""
 
     def __init__(self) -> None:
         self.requests: list[pb.ScanUniverseRequest] = []

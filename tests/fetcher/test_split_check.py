@@ -11,7 +11,7 @@ import pytest
 
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
-from services.fetcher.source import SessionBars
+from services.fetcher.source import Pace, SessionBars
 from services.fetcher.split_check import SOON_DAYS, disagreeing
 from services.fetcher.store import Store
 from services.fetcher.store_file import Place
@@ -157,6 +157,25 @@ async def test_a_check_that_is_late_is_not_waited_for(opened: Open, monkeypatch:
     bars, source = await opened(factors={}, check_hold=hold)
     assert await suspects(bars) == set()
     hold.set()
+    assert await suspects(bars) == {"A"}
+    assert source.asked[f"adjusted {FIRST}"] == 1
+
+
+async def test_where_calls_are_scarce_the_check_waits_for_the_first_session(opened: Open) -> None:
+    hold = asyncio.Event()
+    bars, source = await opened(factors={}, pace=Pace("basic", 12.0), hold=hold)
+    loop = asyncio.get_running_loop()
+    await bars.stream(SYMBOLS, LATEST, HISTORY, until=loop.time() + 0.01, block_size=2, emit=Sink().take)
+    assert source.asked[f"adjusted {FIRST}"] == 0
+    hold.set()
+    assert await suspects(bars) == {"A"}
+    assert source.asked[f"adjusted {FIRST}"] == 1
+
+
+async def test_without_the_first_session_nothing_is_compared_and_the_answer_waits(opened: Open) -> None:
+    bars, source = await opened(factors={}, failures={FIRST: [ProviderUnavailableError("down")] * 100})
+    assert await suspects(bars) == set()
+    source.failures.clear()
     assert await suspects(bars) == {"A"}
     assert source.asked[f"adjusted {FIRST}"] == 1
 
