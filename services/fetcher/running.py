@@ -6,7 +6,6 @@ store: a scan that does not ask for them cannot find them.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
@@ -16,43 +15,14 @@ from numpy.typing import NDArray
 
 from services.fetcher.source import SessionBars
 from services.fetcher.stored_source import StoredSource
+from services.fetcher.window import RunningSession
 from services.market.errors import BudgetSpentError, ProviderAuthError, ProviderPlanError, TechnicError
 from services.market.panel import FIELDS
-from services.market.sessions import NEW_YORK
 
 FRESH_S: Final = 60.0
 """Seconds for which scans share a snapshot."""
 KEPT_S: Final = 4 * 3600.0
 """Seconds after which a snapshot is of no use, even if no newer one can be had."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunningSession:
-    """The bars so far of a running session.
-
-    Attributes:
-        session: the New York date.
-        asked_at: when they were asked for, an aware time; a plan with delay shows older ones.
-        values: (column, field) float64, fields as in `panel.FIELDS`, columns as in the `SymbolIndex`; USD and shares,
-            raw, on the basis of this session; NaN = no trade yet.
-    """
-
-    session: date
-    asked_at: datetime
-    values: NDArray[np.float64]
-
-    @property
-    def notice(self) -> str:
-        """What a reader should know."""
-        moment = self.asked_at.astimezone(NEW_YORK)
-        return f"{self.session} is still running: its bars are provisional, as of {moment:%H:%M:%S} New York"
-
-    def bars_of(self, columns: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Copy the bars of some symbols: (field, symbol) float64; NaN = no trade yet, or listed since."""
-        bars = np.full((len(columns), len(FIELDS)), np.nan)
-        known = columns < len(self.values)
-        bars[known] = self.values[columns[known]]
-        return bars.T
 
 
 class RunningBars:

@@ -2,19 +2,48 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.fetcher.running import RunningSession
 from services.market import sessions as calendar
 from services.market.adjust import Split
 from services.market.errors import InvalidRequestError
+from services.market.panel import FIELDS
 from services.market.vocabulary import Flag
 
 HISTORY_LIMIT = 2_000
 """Sessions of a request, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSession:
+    """The bars so far of a running session.
+
+    Attributes:
+        session: the New York date.
+        asked_at: when they were asked for, an aware time; a plan with delay shows older ones.
+        values: (column, field) float64, fields as in `panel.FIELDS`, columns as in the `SymbolIndex`; USD and shares,
+            raw, on the basis of this session; NaN = no trade yet.
+    """
+
+    session: date
+    asked_at: datetime
+    values: NDArray[np.float64]
+
+    @property
+    def notice(self) -> str:
+        """What a reader should know."""
+        moment = self.asked_at.astimezone(calendar.NEW_YORK)
+        return f"{self.session} is still running: its bars are provisional, as of {moment:%H:%M:%S} New York"
+
+    def bars_of(self, columns: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Copy the bars of some symbols: (field, symbol) float64; NaN = no trade yet, or listed since."""
+        bars = np.full((len(columns), len(FIELDS)), np.nan)
+        known = columns < len(self.values)
+        bars[known] = self.values[columns[known]]
+        return bars.T
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,21 +36,33 @@ class Split:
         """New shares per old one."""
         return self.ratio_to / self.ratio_from
 
+    @property
+    def log_ratio(self) -> float:
+        """Natural logarithm of the ratio; finite whatever the ratio."""
+        return math.log(self.ratio_to) - math.log(self.ratio_from)
+
 
 def collapse(splits: Iterable[Split]) -> tuple[Split, ...]:
-    """Return one split a symbol and date, sorted by symbol and date.
+    """Return one split a symbol and date, sorted by symbol and date, whatever order they come in.
 
     A stock does not split twice on one day, but lists repeat rows, and a corrected row may stand beside the wrong one.
-    Rows of the same ratio are one split, the first one. Of different ratios the last row of the answer counts, for a
-    correction comes after what it corrects, and the split is doubtful. So is one of an absurd ratio; it counts too:
+    Rows of the same ratio are one split. Of different ratios the one nearest to 1 counts, for the order of a list tells
+    nothing and mistyped ratios tend to be large; the split is doubtful. So is one of an absurd ratio; it counts too:
     leaving it out would be a guess.
     """
     found: dict[tuple[str, int], Split] = {}
     for split in splits:
         before = found.setdefault((split.symbol, split.session_day), split)
-        if before is not split and not math.isclose(before.ratio, split.ratio, rel_tol=SAME_RATIO):
-            found[split.symbol, split.session_day] = replace(split, doubtful=True)
+        if before is not split and before != split:
+            found[split.symbol, split.session_day] = _merged(before, split)
     return tuple(sorted(replace(split, doubtful=True) if _absurd(split) else split for split in found.values()))
+
+
+def _merged(one: Split, other: Split) -> Split:
+    """Return the one split that two rows of a symbol and date are."""
+    same = math.isclose(one.ratio, other.ratio, rel_tol=SAME_RATIO)
+    chosen = min(one, other, key=lambda split: (abs(split.log_ratio), -split.ratio, split.ratio_from))
+    return replace(chosen, doubtful=not same or one.doubtful or other.doubtful)
 
 
 def _absurd(split: Split) -> bool:

@@ -13,12 +13,13 @@ import pytest
 
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
-from services.fetcher.running import FRESH_S, KEPT_S, RunningBars, RunningSession
+from services.fetcher.running import FRESH_S, KEPT_S, RunningBars
 from services.fetcher.source import SessionBars, SymbolBars
 from services.fetcher.store import Store
 from services.fetcher.store_file import Place
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
+from services.fetcher.window import RunningSession
 from services.market.adjust import Split
 from services.market.errors import InvalidRequestError, ProviderPlanError, ProviderUnavailableError
 from services.market.sessions import NEW_YORK, sessions_ending, to_day_number

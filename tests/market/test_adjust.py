@@ -17,7 +17,7 @@ from services.market.sessions import sessions_ending, to_day_number
 DAYS = np.array([to_day_number(day) for day in sessions_ending(date(2025, 9, 30), 24)], np.int32)
 FIRST, LAST = int(DAYS[0]), int(DAYS[-1])
 RATIOS = ((1, 2), (2, 1), (2, 3), (3, 2), (1, 7), (7, 1), (1, 20), (15, 1), (1000, 1003), (1.5, 1), (4, 5))
-WRONG = (1, 3)
+WRONG = (1, 40)
 EDGES = (FIRST - 400, FIRST - 1, FIRST, FIRST + 1, LAST - 1, LAST, LAST + 1, LAST + 30)
 
 
@@ -50,7 +50,7 @@ class History:
 
 @st.composite
 def histories(draw: st.DrawFn, symbol: str) -> History:
-    """Make a history: up to eight splits on any days, listed once, twice, or after a wrong row for the same day."""
+    """Make a history: up to eight splits on any days, listed once, twice, or beside a wrong one of the same day."""
     days = st.one_of(st.sampled_from(EDGES), st.integers(FIRST - 5, LAST + 5))
     dates = sorted(draw(st.lists(days, max_size=8, unique=True)))
     true, rows, corrected = [], [], False
@@ -62,14 +62,13 @@ def histories(draw: st.DrawFn, symbol: str) -> History:
         before = {"twice": split, "corrected": Split(symbol, day, *WRONG)}.get(told)
         if told == "scaled":
             before = Split(symbol, day, 2 * split.ratio_from, 2 * split.ratio_to)
-        rows.append([split] if before is None else [before, split])
+        rows += [split] if before is None else [before, split]
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     basis = np.stack([random.uniform(0.5, 500, len(DAYS)), random.uniform(1, 1e7, len(DAYS))])
     gap = sorted(draw(st.tuples(*[st.integers(0, len(DAYS))] * 2)))
     if draw(st.booleans()):
         basis[:, gap[0] : gap[1]] = np.nan  # delisted, and listed again
-    listed = tuple(chain.from_iterable(draw(st.permutations(rows))))
-    return History(symbol, tuple(true), listed, basis, corrected)
+    return History(symbol, tuple(true), tuple(draw(st.permutations(rows))), basis, corrected)
 
 
 @st.composite
@@ -132,15 +131,27 @@ def test_rows_that_say_the_same_split_count_once() -> None:
     day = FIRST + 3
     rows = (Split("A", day, 2, 3), Split("A", day, 2, 3), Split("A", day, 4, 6), Split("A", day, 1, 1.5))
     (split,) = collapse(rows)
-    assert (split.ratio_from, split.ratio_to, split.doubtful) == (2, 3, False)
+    assert (split.ratio, split.doubtful) == (1.5, False)
 
 
-def test_the_last_of_two_different_ratios_counts_and_is_doubtful() -> None:
-    day = FIRST + 3
-    wrong, right = Split("A", day, 1, 3), Split("A", day, 1, 2)
-    for rows in ((wrong, right), (wrong, wrong, right), (wrong, right, right), (right, wrong, right)):
-        (split,) = collapse(rows)
-        assert (split.ratio_to, split.doubtful) == (2, True)
+@given(
+    st.permutations([(1, 2), (1, 3), (30, 1), (1, 2e6), (2, 4)])
+    .map(lambda rows: rows[:4])
+    .filter(lambda rows: (1, 2) in rows)
+)
+def test_of_different_ratios_the_one_nearest_to_1_counts_and_is_doubtful(rows: list[tuple[float, float]]) -> None:
+    (split,) = collapse(Split("A", FIRST + 3, *row) for row in rows)
+    assert (split.ratio_from, split.ratio_to, split.doubtful) == (1, 2, True)
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(1e-6, 1e6)] * 2), min_size=1, max_size=5).flatmap(
+        lambda rows: st.tuples(st.just(rows), st.permutations(rows))
+    )
+)
+def test_the_order_of_a_list_tells_nothing(rows: tuple[list[tuple[float, float]], list[tuple[float, float]]]) -> None:
+    one, other = ([Split("A", FIRST, *row) for row in order] for order in rows)
+    assert collapse(one) == collapse(other)
 
 
 @pytest.mark.parametrize(("ratio_from", "ratio_to"), [(1, 10_001), (10_001, 1), (1e-300, 1e300), (3, 1e9)])
