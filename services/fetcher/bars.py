@@ -254,9 +254,8 @@ class Bars:
             [session in self._cache for session in window.completed] + [True] * (window.running is not None)
         )
         keeping = set(kept)
-        return Panel(kept, days, fetched, bars, window.flags(kept)), [
-            symbol for symbol in symbols if symbol not in keeping
-        ]
+        panel = Panel(kept, days, fetched, bars, window.flags(kept))
+        return panel, [symbol for symbol in symbols if symbol not in keeping]
 
     async def close(self) -> None:
         """End all work and release the source."""

@@ -21,6 +21,8 @@ from services.market.panel import FIELDS
 
 FRESH_S: Final = 60.0
 """Seconds for which scans share a snapshot."""
+REFRESH_S: Final = 5.0
+"""Seconds that a newer snapshot is waited for while there is one of the last hours."""
 KEPT_S: Final = 4 * 3600.0
 """Seconds after which a snapshot is of no use, even if no newer one can be had."""
 
@@ -60,13 +62,14 @@ class RunningBars:
         if kept is not None and 0 <= self._age_s(kept) < FRESH_S:
             return kept
         try:
-            return await asyncio.shield(self._asked(session))
+            async with asyncio.timeout(None if kept is None else REFRESH_S):
+                return await asyncio.shield(self._asked(session))
         except (ProviderAuthError, ProviderPlanError):
             raise
-        except TechnicError as error:
+        except (TimeoutError, TechnicError) as error:
             if kept is None:
                 raise
-            structlog.get_logger().warning("snapshot_failed", session=str(session), error=error.message)
+            structlog.get_logger().warning("snapshot_failed", session=str(session), error=repr(error))
             return kept
 
     async def notice(self, session: date, until: float) -> str:

@@ -21,7 +21,7 @@ from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.window import RunningSession
 from services.market.adjust import Split
-from services.market.errors import InvalidRequestError, ProviderPlanError, ProviderUnavailableError
+from services.market.errors import BudgetSpentError, InvalidRequestError, ProviderPlanError, ProviderUnavailableError
 from services.market.sessions import NEW_YORK, sessions_ending, to_day_number
 from services.market.vocabulary import Flag, Reason
 from tests.fetcher.fake_source import LATEST, FakeSource, bar
@@ -56,12 +56,13 @@ class TradingSource(FakeSource):
         default_factory=lambda: {"A": (9, 12, 8, 11, 5)}
     )
     snapshot_failure: Exception | None = None
+    snapshot_hold: asyncio.Event | None = None
     ranges: list[tuple[date, date]] = field(default_factory=list)
 
     async def running_bars(self, session: date) -> SessionBars:
         """Return the bars so far."""
         self.asked["running"] += 1
-        await asyncio.sleep(0)
+        await (self.snapshot_hold.wait() if self.snapshot_hold else asyncio.sleep(0))
         if self.snapshot_failure is not None:
             raise self.snapshot_failure
         values = np.array(list(self.so_far.values()), np.float64).reshape(-1, 5).T
@@ -134,6 +135,25 @@ async def test_an_older_snapshot_stands_in_while_the_provider_fails(
     clock.pass_by(1)
     with pytest.raises(ProviderUnavailableError):
         await running.get(TODAY)
+
+
+async def test_an_older_snapshot_stands_in_while_the_provider_hangs(
+    running: RunningBars, source: TradingSource, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fetcher.running.REFRESH_S", 0.01)
+    first = await running.get(TODAY)
+    source.snapshot_hold = asyncio.Event()
+    clock.pass_by(FRESH_S)
+    assert await running.get(TODAY) is first
+    source.snapshot_hold.set()
+    assert await running.get(TODAY) is not first
+    assert source.asked["running"] == 2
+
+
+async def test_a_first_snapshot_that_is_late_ends_the_list(running: RunningBars, source: TradingSource) -> None:
+    source.snapshot_hold = asyncio.Event()
+    with pytest.raises(BudgetSpentError, match="did not come in time"):
+        await running.notice(TODAY, asyncio.get_running_loop().time() + 0.01)
 
 
 async def test_a_session_that_is_over_is_forgotten(running: RunningBars, source: TradingSource) -> None:
