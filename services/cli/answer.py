@@ -85,12 +85,16 @@ class Regime:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """A whole scan. requested_count = scored_count + omitted_count; `timings` are seconds by stage."""
+    """A whole scan. requested_count = scored_count + omitted_count; `timings` are seconds by stage.
+
+    `provisional`: as_of was still running.
+    """
 
     scan_id: str
     as_of: str
     provider: str
     simulated: bool
+    provisional: bool
     profile: str
     budget_spent: bool
     requested_count: int

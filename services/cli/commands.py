@@ -30,6 +30,7 @@ from services.cli.flags import (
     ProfileFlag,
     ProviderFlag,
     RawFlag,
+    RunningFlag,
     ServiceFlag,
     SplitsFlag,
     SymbolsFlag,
@@ -122,6 +123,7 @@ def scan(  # noqa: PLR0913  # a parameter a flag
     symbols: SymbolsFlag = None,
     types: TypesFlag = "",
     as_of: AsOfFlag = "",
+    running: RunningFlag = False,
     budget: BudgetFlag = "90s",
     profile: ProfileFlag = "none",
     top: TopFlag = 20,
@@ -141,6 +143,7 @@ def scan(  # noqa: PLR0913  # a parameter a flag
         top_count=top,
         profile=profile,
         include_ledger=ledger,
+        include_running=running,
     )
     flags = SourceFlags(provider, plan, bars, universe, latency_ms, raw, splits)
     with _running(gateway, flags) if gateway else _own(flags, context.obj, home) as (address, stack):

@@ -27,6 +27,7 @@ def to_message(request: ScanRequest) -> pb.ScanUniverseRequest:
         top_count=request.top_count,
         profile=request.profile,
         include_ledger=request.include_ledger,
+        include_running=request.include_running,
     )
 
 
@@ -96,6 +97,7 @@ def to_report(result: pb.ScanResult, rows: Sequence[Row]) -> ScanReport:
         as_of=result.as_of,
         provider=result.provider,
         simulated=result.simulated,
+        provisional=result.provisional,
         profile=result.profile,
         budget_spent=result.budget_spent,
         requested_count=result.requested_count,

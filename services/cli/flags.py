@@ -87,6 +87,14 @@ AsOfFlag = Annotated[
     str,
     typer.Option(metavar="DATE", help="Session, like 2025-09-30. Default: the newest one.", rich_help_panel=_WHAT),
 ]
+RunningFlag = Annotated[
+    bool,
+    typer.Option(
+        "--running",
+        help="Scan today's session while it is running; its bars are provisional and not kept.",
+        rich_help_panel=_WHAT,
+    ),
+]
 BudgetFlag = Annotated[
     str, typer.Option(metavar="TIME", help="Time for the whole scan: 90s, 2m, 500ms.", rich_help_panel=_WHAT)
 ]

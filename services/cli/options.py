@@ -27,6 +27,7 @@ class ScanRequest:
         top_count: rows to return, best first; 0 for all.
         profile: name of a risk profile.
         include_ledger: whether every omission is listed.
+        include_running: whether the session that runs now counts as the newest one.
     """
 
     symbols: tuple[str, ...] = ()
@@ -36,6 +37,11 @@ class ScanRequest:
     top_count: int = 20
     profile: str = "none"
     include_ledger: bool = False
+    include_running: bool = False
+
+    def __post_init__(self) -> None:
+        if self.include_running and self.as_of:
+            raise InvalidRequestError("--running scans the session of today: leave out --as-of")
 
 
 def parse_time(text: str, flag: str) -> float:

@@ -28,6 +28,7 @@ def to_document(report: ScanReport, *, with_ledger: bool) -> dict[str, Any]:
         "as_of": report.as_of,
         "provider": report.provider,
         "simulated": report.simulated,
+        "provisional": report.provisional,
         "profile": report.profile,
         "requested_count": report.requested_count,
         "scored_count": report.scored_count,

@@ -14,6 +14,7 @@ from services.cli.answer import Row, ScanReport
 from services.market.vocabulary import Flag
 
 SIMULATED_LABEL: Final = "SIMULATED MARKET - not real prices"
+PROVISIONAL_LABEL: Final = "running session, provisional"
 PLAIN_WIDTH: Final = 120
 """Characters a line where there is no terminal."""
 
@@ -47,7 +48,8 @@ def draw(report: ScanReport, *, roomy: bool) -> RenderableType:
 def _heading(report: ScanReport) -> Text:
     profile = "" if report.profile in {"", "none"} else f", profile {report.profile}"
     replayed = " (real bars, replayed from files)" if report.provider == "replay" else ""
-    return Text(f"as of {report.as_of}, provider {report.provider}{replayed}{profile}", style="bold")
+    running = f" ({PROVISIONAL_LABEL})" if report.provisional else ""
+    return Text(f"as of {report.as_of}{running}, provider {report.provider}{replayed}{profile}", style="bold")
 
 
 def _table(report: ScanReport, *, roomy: bool) -> RenderableType:

@@ -43,7 +43,8 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     store = Store(index)
     source = StoredSource(await open_source(settings, index), store, await open_attributes(settings))
     cache = SessionCache(settings.cache_sessions)
-    bars = Bars(source, index, cache, store, early_sessions=ScoringConfig.load().history.early_sessions)
+    early_sessions = ScoringConfig.load().history.early_sessions
+    bars = Bars(source, index, cache, store, early_sessions=early_sessions, clock=clock(settings.clock))
 
     def register(server: grpc.aio.Server) -> None:
         fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(FetcherServicer(bars), server)

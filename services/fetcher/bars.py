@@ -9,21 +9,25 @@ A stream of bars goes through four steps:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
 
 from services.fetcher.blocks import Blocks
 from services.fetcher.cache import SessionCache
 from services.fetcher.reference import Reference
 from services.fetcher.repair import Repair
+from services.fetcher.running import RunningBars
+from services.fetcher.split_check import NEVER_RESTATED, WAIT_S, SplitCheck
 from services.fetcher.store import Store
 from services.fetcher.store_sync import StoreSync
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import Listed, SymbolList
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
-from services.fetcher.window import Window, sessions_of
+from services.fetcher.window import Window, session_of, sessions_of
 from services.market import sessions as calendar
+from services.market.adjust import doubtful_symbols
 from services.market.errors import InvalidRequestError
 from services.market.panel import Panel
 from services.market.vocabulary import Reason
@@ -53,13 +57,21 @@ class Bars:
         cache: L1.
         store: L2.
         early_sessions: without so many of the newest sessions there is nothing to send.
+        clock: tells now, as an aware time.
 
     Attributes:
         stored: brings bars into the store and tells what is there.
     """
 
     def __init__(
-        self, source: StoredSource, index: SymbolIndex, cache: SessionCache, store: Store, *, early_sessions: int
+        self,
+        source: StoredSource,
+        index: SymbolIndex,
+        cache: SessionCache,
+        store: Store,
+        *,
+        early_sessions: int,
+        clock: Callable[[], datetime] = partial(datetime.now, calendar.NEW_YORK),  # noqa: B008 - a function
     ) -> None:
         self._source = source
         self._cache = cache
@@ -69,30 +81,31 @@ class Bars:
         self._reference = Reference(self._source)
         self._symbols = SymbolList(self._reference, self._sync, index, cache, self._source)
         self._repair = Repair(self._source, index, cache)
-        self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference)
+        self._running = RunningBars(self._source, clock)
+        self._check = SplitCheck(self._source, store, self._reference, index, cache)
+        self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference, self._check)
 
     def __repr__(self) -> str:
         return f"Bars({self._source.name}, {self._cache!r})"
 
-    def resolve(self, as_of: str) -> date:
+    def resolve(self, as_of: str, *, include_running: bool = False) -> date:
         """Return the session of an ISO date, or the newest completed one for an empty text.
 
+        With `include_running` the session that runs now is a session, too, and the newest one.
+
         Raises:
-            InvalidRequestError: not a date, not completed yet, or not a session.
+            InvalidRequestError: not a date, not completed yet, or not a session; or the source never has a running one.
+            CalendarEndedError: the clock lies outside the trading calendar.
         """
+        self._running.tidy()
         latest = self._source.latest_session()
-        if not as_of:
-            return latest
-        try:
-            day = date.fromisoformat(as_of)
-            nearest = calendar.nearest_session(day)
-        except ValueError:
-            raise InvalidRequestError(f"as_of {as_of!r} is not a date such as {latest}") from None
-        if day > latest:
-            raise InvalidRequestError(f"as_of {day} is not over yet: the newest completed session is {latest}")
-        if nearest != day:
-            raise InvalidRequestError(f"as_of {day} is not a session of the exchange: the one before is {nearest}")
-        return day
+        if include_running and self._source.name in NEVER_RESTATED:
+            raise InvalidRequestError(f"include_running: the provider {self._source.name} has no running session")
+        return session_of(as_of, latest, self._source.running_session() if include_running else None)
+
+    def is_running(self, as_of: date) -> bool:
+        """Tell whether a session that `resolve` gave is still running: its bars are provisional."""
+        return as_of > self._source.latest_session() and as_of == self._source.running_session()
 
     @property
     def request_total(self) -> int:
@@ -110,8 +123,25 @@ class Bars:
         return self._source.pace.plan
 
     async def listed(self, as_of: date, history_count: int, *, until: float) -> Listed:
-        """Return the symbols by liquidity on as_of, and begin to fetch the window; see `SymbolList.listed`."""
-        return await self._symbols.listed(as_of, sessions_of(as_of, history_count) if history_count else (), until)
+        """Return the symbols by liquidity on as_of, and begin to fetch the window; see `SymbolList.listed`.
+
+        While as_of is running, the order is that of the newest completed session.
+        """
+        sessions = sessions_of(as_of, history_count) if history_count else ()
+        running = self.is_running(as_of)
+        newest, completed = (self._source.latest_session(), sessions[:-1]) if running else (as_of, sessions)
+        listing = asyncio.create_task(self._symbols.listed(newest, completed, until))
+        try:
+            if sessions:
+                self._check.begin(sessions)
+            if not running:
+                return await listing
+            notice = await self._running.notice(as_of, until)
+            listed = await listing
+        finally:
+            listing.cancel()
+            await asyncio.gather(listing, return_exceptions=True)
+        return replace(listed, notices=(*listed.notices, notice))
 
     async def stream(
         self, symbols: Sequence[str], as_of: date, history_count: int, *, until: float, block_size: int, emit: Emit
@@ -127,24 +157,29 @@ class Bars:
             emit: takes what goes out.
 
         Raises:
-            InvalidRequestError: the window begins before the calendar.
+            InvalidRequestError: the window begins before the calendar, or is the running session alone.
             TechnicError: the source failed before enough sessions were there.
         """
-        sessions = sessions_of(as_of, history_count)
+        sessions, running = sessions_of(as_of, history_count), self.is_running(as_of)
+        if running and history_count < 2:
+            raise InvalidRequestError("history_count 1 is the running session alone: ask for 2 or more")
+        completed = sessions[:-1] if running else sessions
         refused_before, began = self._sync.refused_count, asyncio.get_running_loop().time()
-        missing_before = sum(session not in self._cache for session in sessions)
-        asking = asyncio.create_task(self._reference.splits(sessions[0]))
+        missing_before = sum(session not in self._cache for session in completed)
+        self._check.begin(sessions)
+        asking = asyncio.create_task(self._window(sessions, running=running))
         try:
-            failure = await self._sync.wait(sessions, until, emit)
-            splits = await asking
+            failure = await self._sync.wait(completed, until, emit)
+            window = await asking
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-        if all(session in self._cache for session in sessions[-self._early_sessions :]):
-            await self._send_all(symbols, Window(sessions, splits), until, block_size, emit)
+        if all(session in self._cache for session in completed[-self._early_sessions :]):
+            window = replace(window, suspects=await self._suspects(window, until))
+            await self._send_all(symbols, window, until, block_size, emit)
         elif failure is not None:
             raise failure
-        missing = sum(session not in self._cache for session in sessions)
+        missing = sum(session not in self._cache for session in completed)
         elapsed_s = asyncio.get_running_loop().time() - began
         return StreamSummary(
             as_of=as_of,
@@ -154,6 +189,18 @@ class Bars:
             eta_s=self._source.pace.eta_s(missing, missing_before - missing, elapsed_s),
         )
 
+    async def _window(self, sessions: tuple[date, ...], *, running: bool) -> Window:
+        """Bring what is laid over the raw bars: splits, and the bars so far of a running session."""
+        snapshot = await self._running.get(sessions[-1]) if running else None
+        return Window(sessions, await self._reference.splits(sessions[0]), snapshot)
+
+    async def _suspects(self, window: Window, until: float) -> frozenset[str]:
+        """Return the symbols whose splits contradict each other, or the provider's own adjusted bars."""
+        first, as_of = (calendar.to_day_number(window.sessions[place]) for place in (0, -1))
+        patience = asyncio.get_running_loop().time() + WAIT_S
+        checked = await self._check.suspects(window.sessions, min(until, patience))
+        return checked | doubtful_symbols(window.splits, first, as_of)
+
     async def _send_all(
         self, symbols: Sequence[str], window: Window, until: float, block_size: int, emit: Emit
     ) -> None:
@@ -162,8 +209,8 @@ class Bars:
         if not lacking:
             return
         patience = asyncio.get_running_loop().time() + REASONS_WAIT_S
-        listings = await self._symbols.known(window.sessions[-1], min(until, patience))
-        repaired, omissions = await self._repair.run(lacking, window.sessions, listings, until)
+        listings = await self._symbols.known(window.completed[-1], min(until, patience))
+        repaired, omissions = await self._repair.run(lacking, window.completed, listings, until)
         await self._blocks.send(repaired, window, block_size, emit)
         if omissions:
             await emit(omissions)
@@ -171,6 +218,8 @@ class Bars:
     async def close(self) -> None:
         """End all work and release the source."""
         await self._sync.close()
+        await self._check.close()
+        await self._running.close()
         await self._reference.close()
         await self._source.close()
 

@@ -17,6 +17,7 @@ from services.market.panel import FIELDS, Panel
 
 CUT_AHEAD: Final = 2
 """Blocks cut, or being cut, before they can go out."""
+_NO_COLUMN: Final = -1
 
 EmitPanel = Callable[[Panel], Awaitable[None]]
 """Takes the next block."""
@@ -77,14 +78,14 @@ class Blocks:
             columns = [(symbol, self._index.column_of(symbol)) for symbol in symbols]
             known = tuple(symbol for symbol, column in columns if column is not None)
             numbers = np.array([column for _, column in columns if column is not None], np.int32)
-            fetched = np.array([session in self._cache for session in window.sessions])
-            return _panel(known, self._cache.gather(window.sessions, numbers), fetched, window)
+            fetched = [session in self._cache for session in window.completed]
+            return _panel(known, numbers, self._cache.gather(window.sessions, numbers), fetched, window)
 
         return cut
 
     def _cut_series(self, symbols: tuple[str, ...], window: Window) -> Callable[[], Panel]:
         """Return what puts the bars of single symbols side by side, in a thread; they are looked up before that."""
-        found = {symbol: bars for symbol in symbols if (bars := self._series.get(symbol, window.sessions)) is not None}
+        found = {symbol: bars for symbol in symbols if (bars := self._series.get(symbol, window.completed)) is not None}
 
         def cut() -> Panel:
             days = window.days
@@ -92,17 +93,28 @@ class Blocks:
             for place, one in enumerate(found.values()):
                 inside = np.isin(one.session_days, days)
                 bars[:, np.searchsorted(days, one.session_days[inside]), place] = one.bars[:, inside]
-            fetched = np.array([session not in window.unreachable for session in window.sessions])
-            return _panel(tuple(found), bars, fetched, window)
+            columns = [self._index.column_of(symbol) for symbol in found]
+            numbers = np.array([_NO_COLUMN if column is None else column for column in columns], np.int32)
+            fetched = [session not in window.unreachable for session in window.completed]
+            return _panel(tuple(found), numbers, bars, fetched, window)
 
         return cut
 
 
-def _panel(symbols: tuple[str, ...], bars: NDArray[np.float64], fetched: NDArray[np.bool_], window: Window) -> Panel:
-    """Restate raw bars, (field, session, symbol), and leave out the symbols that have none."""
+def _panel(
+    symbols: tuple[str, ...],
+    columns: NDArray[np.int32],
+    bars: NDArray[np.float64],
+    fetched: list[bool],
+    window: Window,
+) -> Panel:
+    """Lay a running session over raw bars, (field, session, symbol), restate them, and drop symbols without any."""
+    if window.running is not None:
+        bars[:, -1] = window.running.bars_of(columns)
+        fetched.append(True)
     present = ~np.isnan(bars[3]).all(axis=0)
     if not present.all():
         bars = np.ascontiguousarray(bars[:, :, present])
     kept = tuple(symbol for symbol, there in zip(symbols, present.tolist(), strict=True) if there)
     adjust(bars, window.days, kept, window.splits)
-    return Panel(kept, window.days, fetched, bars)
+    return Panel(kept, window.days, np.array(fetched), bars, window.flags(kept))

@@ -9,8 +9,17 @@ from types import MappingProxyType
 from typing import Final
 
 from services.fetcher.timer import Timer
-from services.market.errors import OverloadedError, ProviderRateLimitedError
-from services.market.sessions import NEW_YORK, OPEN, close_time, is_session, last_completed, nearest_session
+from services.market.errors import CalendarEndedError, OverloadedError, ProviderRateLimitedError
+from services.market.sessions import (
+    FIRST,
+    LAST,
+    NEW_YORK,
+    OPEN,
+    close_time,
+    is_session,
+    last_completed,
+    nearest_session,
+)
 
 MARGIN: Final = 1.02
 """Factor on the window: two calls may come closer to each other on their way to the provider."""
@@ -39,17 +48,27 @@ class Plan:
     snapshot: bool = True
 
     def latest_session(self, now: datetime) -> date:
-        """Return the newest session that can be asked for at `now`, an aware time."""
+        """Return the newest session that can be asked for at `now`, an aware time.
+
+        Raises:
+            CalendarEndedError: the trading calendar does not cover `now`.
+        """
+        today = _day(now)
         if self.delay is None:
-            return nearest_session(now.astimezone(NEW_YORK).date() - timedelta(days=1))
+            return nearest_session(today - timedelta(days=1))
         return last_completed(now - self.delay)
 
     def running_session(self, now: datetime) -> date | None:
-        """Return the session of which something, but not all, can be seen at `now`, an aware time; None without one."""
-        if self.delay is None:
-            return None
-        today = now.astimezone(NEW_YORK).date()
-        seen = now - self.delay
+        """Return the session of which something, but not all, can be seen at `now`, an aware time; None without one.
+
+        A plan that shows whole sessions only has the one that trades now, so that asking for its bars says what is
+        missing: the snapshot.
+
+        Raises:
+            CalendarEndedError: the trading calendar does not cover `now`.
+        """
+        today = _day(now)
+        seen = now - (self.delay or timedelta(0))
         opened = datetime.combine(today, OPEN, NEW_YORK)
         return today if is_session(today) and opened < seen < close_time(today) else None
 
@@ -58,6 +77,18 @@ class Plan:
         if self.history_years is None:
             return None
         return now.astimezone(NEW_YORK).date() - timedelta(days=365 * self.history_years)
+
+
+def _day(now: datetime) -> date:
+    """Return the New York date of a clock."""
+    today = now.astimezone(NEW_YORK).date()
+    # On the first day there is no session before.
+    if not FIRST < today <= LAST:
+        raise CalendarEndedError(
+            f"the clock says {today}, but the trading calendar of this version covers {FIRST}..{LAST}: install a newer "
+            "version, or set the clock right"
+        )
+    return today
 
 
 _QUARTER_HOUR: Final = timedelta(minutes=15)

@@ -40,7 +40,8 @@ class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer
     ) -> pb.ListSymbolsResponse:
         """List the symbols of a session, most liquid first."""
         total = self._bars.request_total
-        as_of = self._bars.resolve(request.as_of)
+        as_of = self._bars.resolve(request.as_of, include_running=request.include_running)
+        provisional = self._bars.is_running(as_of)
         until = deadline(context, LISTING_SHARE)
         listed = await self._bars.listed(as_of, request.history_count, until=until)
         provider, simulated = self._bars.provider
@@ -51,7 +52,10 @@ class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer
             provider_request_total=total,
             cache_hit_count=listed.hit_count,
             notices=listed.notices,
+            provisional=provisional,
         )
+        if request.include_running and not request.as_of and not provisional:
+            response.notices.append(f"no session is running now: as_of is the newest completed one, {as_of}")
         response.MergeFrom(self._list_message(listed))
         return response
 
@@ -84,7 +88,7 @@ class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer
 
         summary = await self._bars.stream(
             tuple(request.symbols),
-            self._bars.resolve(request.as_of),
+            self._bars.resolve(request.as_of, include_running=request.include_running),
             request.history_count,
             until=fetch_deadline(context, len(request.symbols)),
             block_size=block_size(max(1, request.history_count)),

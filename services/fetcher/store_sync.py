@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.fetcher.reference import Reference
+from services.fetcher.split_check import SplitCheck
 from services.fetcher.store import Store, StoreStatus
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import SymbolList
@@ -31,16 +32,24 @@ class StoreSync:
         sync: brings sessions.
         symbols: puts what is fetched into its order.
         reference: the list of symbols and the splits.
+        check: holds splits against the provider's own adjusted bars.
     """
 
     def __init__(
-        self, source: StoredSource, store: Store, sync: SessionSync, symbols: SymbolList, reference: Reference
+        self,
+        source: StoredSource,
+        store: Store,
+        sync: SessionSync,
+        symbols: SymbolList,
+        reference: Reference,
+        check: SplitCheck,
     ) -> None:
         self._source = source
         self._store = store
         self._sync = sync
         self._symbols = symbols
         self._reference = reference
+        self._check = check
 
     async def run(self, as_of: date, history_count: int, *, until: float, report: Report) -> None:
         """Store the sessions of a window, their splits and the reference list; what is there takes no call.
@@ -72,7 +81,11 @@ class StoreSync:
             raise failure
         try:
             async with asyncio.timeout_at(until):
-                await asyncio.gather(self._reference.splits(sessions[0]), self._reference.listings())
+                await asyncio.gather(
+                    self._reference.splits(sessions[0]),
+                    self._reference.listings(),
+                    self._check.suspects(sessions, until),
+                )
                 await self._store.flush()
         except TimeoutError:
             pass

@@ -91,9 +91,13 @@ class FetcherClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
 
-    async def list_symbols(self, as_of: str, history_count: int, within_s: float) -> Listing:
+    async def list_symbols(
+        self, as_of: str, history_count: int, within_s: float, *, include_running: bool = False
+    ) -> Listing:
         """Return the provider's list; raises what the fetcher raises, or that it cannot be reached."""
-        request = fetcher_service_pb2.ListSymbolsRequest(as_of=as_of, history_count=history_count)
+        request = fetcher_service_pb2.ListSymbolsRequest(
+            as_of=as_of, history_count=history_count, include_running=include_running
+        )
         try:
             answer = await self._stub.ListSymbols(request, timeout=within_s, metadata=scan_metadata())
         except grpc.aio.AioRpcError as error:
@@ -108,6 +112,7 @@ class FetcherClient:
             request_total=answer.provider_request_total,
             hit_count=answer.cache_hit_count,
             notices=tuple(answer.notices),
+            provisional=answer.provisional,
         )
 
 
@@ -123,13 +128,17 @@ class ScorerClient:
         as_of: str,
         within_s: float,
         take: Callable[[Header | FetchState | ScoredBlock], Awaitable[None]],
+        *,
+        include_running: bool = False,
     ) -> Scoring:
         """Score `symbols`, giving the header, fetch states and blocks to `take` as they come.
+
+        With `include_running` as_of may be the session that runs now.
 
         Raises:
             TechnicError: what the scorer or the fetcher raised, or that one cannot be reached.
         """
-        request = scorer_service_pb2.ScoreUniverseRequest(symbols=symbols, as_of=as_of)
+        request = scorer_service_pb2.ScoreUniverseRequest(symbols=symbols, as_of=as_of, include_running=include_running)
         call = self._stub.ScoreUniverse(request, timeout=within_s, metadata=scan_metadata())
         header = Header({}, "")
         try:

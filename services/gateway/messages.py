@@ -126,6 +126,7 @@ def result(
         sessions_wanted=fetch.wanted_count,
         versions={"technic": technic_version} | outcome.versions,
         notices=outcome.notices,
+        provisional=outcome.listing.provisional,
     )
     return pb.ScanUniverseResponse(result=message)
 

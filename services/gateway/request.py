@@ -27,6 +27,7 @@ class ScanRequest:
         profile: name of a risk profile that exists.
         include_ledger: whether every omission is listed.
         factors: names of factors to return; not yet checked, the scorer knows them.
+        include_running: whether the session that runs now counts as the newest one.
     """
 
     symbols: tuple[str, ...]
@@ -37,6 +38,7 @@ class ScanRequest:
     profile: str
     include_ledger: bool
     factors: tuple[str, ...]
+    include_running: bool = False
 
 
 def parse(message: pb.ScanUniverseRequest, profiles: Collection[str]) -> ScanRequest:
@@ -68,6 +70,7 @@ def parse(message: pb.ScanUniverseRequest, profiles: Collection[str]) -> ScanReq
         profile=profile,
         include_ledger=message.include_ledger,
         factors=tuple(dict.fromkeys(message.factors)),
+        include_running=message.include_running,
     )
 
 

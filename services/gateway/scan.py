@@ -121,7 +121,9 @@ class _Scan:
         patience = min(self._left(), DESCRIBE_S)
         describing = asyncio.create_task(self._scanner.inference.describe(patience))
         try:
-            listing = await self._scanner.fetcher.list_symbols(self._request.as_of, history, self._left())
+            listing = await self._scanner.fetcher.list_symbols(
+                self._request.as_of, history, self._left(), include_running=self._request.include_running
+            )
         except BudgetSpentError:
             describing.cancel()
             raise BudgetSpentError(
@@ -159,7 +161,9 @@ class _Scan:
                 self._take_header(event)
 
         try:
-            return await self._scanner.scorer.score(universe.symbols, listing.as_of, self._left(), take)
+            return await self._scanner.scorer.score(
+                universe.symbols, listing.as_of, self._left(), take, include_running=listing.provisional
+            )
         except BudgetSpentError:
             return None
         finally:

@@ -35,6 +35,7 @@ class Listing:
         request_total: the fetcher's count of provider calls when it was asked.
         hit_count: sessions of the history that were in the fetcher's memory.
         notices: what a reader should know about the list.
+        provisional: whether the session is still running.
     """
 
     as_of: str
@@ -44,6 +45,7 @@ class Listing:
     request_total: int
     hit_count: int
     notices: tuple[str, ...] = ()
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
-"""Weekdays on which the New York Stock Exchange did not trade, or closed at 13:00, from 2000 to 2028.
+"""Weekdays on which the New York Stock Exchange did not trade, or closed at 13:00, from 2000 to 2035.
 
-Made from the XNYS calendar of `exchange_calendars`; a test holds every day of it against that calendar. The years
-ahead are the exchange's published schedule: a day of mourning or a storm is added here when it is announced.
+Made from the XNYS calendar of `exchange_calendars`; a test holds every day of it against that calendar. Up to 2028 the
+years ahead are the exchange's published schedule; from 2029 on they follow from the same rules, which is as far as that
+calendar knows any year to come: it has no last day of its own. A day of mourning or a storm is added here when it is
+announced.
 """
 
 from datetime import date
 from typing import Final
 
 FIRST: Final = date(2000, 1, 3)
-LAST: Final = date(2028, 12, 29)
+LAST: Final = date(2035, 12, 31)
 
 CLOSURES: Final[dict[int, str]] = {
     2000: "01-17 02-21 04-21 05-29 07-04 09-04 11-23 12-25",
@@ -40,6 +42,13 @@ CLOSURES: Final[dict[int, str]] = {
     2026: "01-01 01-19 02-16 04-03 05-25 06-19 07-03 09-07 11-26 12-25",
     2027: "01-01 01-18 02-15 03-26 05-31 06-18 07-05 09-06 11-25 12-24",
     2028: "01-17 02-21 04-14 05-29 06-19 07-04 09-04 11-23 12-25",
+    2029: "01-01 01-15 02-19 03-30 05-28 06-19 07-04 09-03 11-22 12-25",
+    2030: "01-01 01-21 02-18 04-19 05-27 06-19 07-04 09-02 11-28 12-25",
+    2031: "01-01 01-20 02-17 04-11 05-26 06-19 07-04 09-01 11-27 12-25",
+    2032: "01-01 01-19 02-16 03-26 05-31 06-18 07-05 09-06 11-25 12-24",
+    2033: "01-17 02-21 04-15 05-30 06-20 07-04 09-05 11-24 12-26",
+    2034: "01-02 01-16 02-20 04-07 05-29 06-19 07-04 09-04 11-23 12-25",
+    2035: "01-01 01-15 02-19 03-23 05-28 06-19 07-04 09-03 11-22 12-25",
 }
 """Closed weekdays as MM-DD, by year."""
 
@@ -73,5 +82,12 @@ EARLY_CLOSES: Final[dict[int, str]] = {
     2026: "11-27 12-24",
     2027: "11-26",
     2028: "07-03 11-24",
+    2029: "07-03 11-23 12-24",
+    2030: "07-03 11-29 12-24",
+    2031: "07-03 11-28 12-24",
+    2032: "11-26",
+    2033: "11-25",
+    2034: "07-03 11-24",
+    2035: "07-03 11-23 12-24",
 }
 """Sessions that end at 13:00 New York time as MM-DD, by year."""

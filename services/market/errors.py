@@ -79,6 +79,12 @@ class LocalDataError(TechnicError):
     reason = "LOCAL_DATA"
 
 
+class CalendarEndedError(TechnicError):
+    """The clock shows a day that this version's trading calendar does not cover."""
+
+    reason = "CALENDAR_ENDED"
+
+
 class ServiceUnavailableError(TechnicError):
     """Another service of Technic could not be reached, or went away."""
 

@@ -16,6 +16,7 @@ CODES: dict[type[TechnicError], int] = {
     errors.ModelUnusableError: code_pb2.FAILED_PRECONDITION,
     errors.ConfigMismatchError: code_pb2.FAILED_PRECONDITION,
     errors.LocalDataError: code_pb2.FAILED_PRECONDITION,
+    errors.CalendarEndedError: code_pb2.FAILED_PRECONDITION,
     errors.ProviderAuthError: code_pb2.UNAUTHENTICATED,
     errors.ProviderPlanError: code_pb2.PERMISSION_DENIED,
     errors.ProviderRateLimitedError: code_pb2.RESOURCE_EXHAUSTED,

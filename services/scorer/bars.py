@@ -49,13 +49,19 @@ class BarClient:
         history_count: int,
         within_s: float | None,
         take: Callable[[FetchState | Panel | tuple[tuple[str, Reason], ...]], Awaitable[None]],
+        *,
+        include_running: bool = False,
     ) -> FetchState:
         """Give fetch states, panels and omissions to `take` as they come; return the last state.
+
+        With `include_running` as_of may be the session that runs now.
 
         Raises:
             TechnicError: what the fetcher raised, or that it cannot be reached.
         """
-        request = fetcher_service_pb2.StreamBarsRequest(symbols=symbols, as_of=as_of, history_count=history_count)
+        request = fetcher_service_pb2.StreamBarsRequest(
+            symbols=symbols, as_of=as_of, history_count=history_count, include_running=include_running
+        )
         call = self._stub.StreamBars(request, timeout=within_s, metadata=scan_metadata())
         try:
             async for event in call:

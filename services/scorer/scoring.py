@@ -47,6 +47,8 @@ class BarStream(Protocol):
         history_count: int,
         within_s: float | None,
         take: Take,
+        *,
+        include_running: bool = False,
     ) -> FetchState:
         """Give what comes to `take`, in order; return the last state."""
         ...
@@ -81,8 +83,12 @@ class UniverseScorer:
         as_of: str,
         within_s: float | None,
         emit: Emit,
+        *,
+        include_running: bool = False,
     ) -> ScoringSummary:
         """Score `symbols`, giving fetch states and blocks to `emit`, in the order asked for.
+
+        With `include_running` as_of may be the session that runs now, whose bars are provisional.
 
         Raises:
             TechnicError: what the fetcher raised, or that it cannot be reached.
@@ -90,7 +96,9 @@ class UniverseScorer:
         run = _Scoring(self.engine, self._pool, frozenset(symbols), emit)
         others = (symbol for symbol in symbols if symbol not in CONTEXT_SYMBOLS)
         history = self.engine.config.history.sessions
-        fetch = await self._bars.stream((*CONTEXT_SYMBOLS, *others), as_of, history, within_s, run.take)
+        fetch = await self._bars.stream(
+            (*CONTEXT_SYMBOLS, *others), as_of, history, within_s, run.take, include_running=include_running
+        )
         await run.drain()
         return ScoringSummary(fetch, find_regime(run.context), run.compute_s)
 

@@ -48,7 +48,9 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
 
         left = context.time_remaining()
         timeout = None if left is None else max(0.0, left - MARGIN_S)
-        summary = await self._scorer.score(tuple(request.symbols), request.as_of, timeout, emit)
+        summary = await self._scorer.score(
+            tuple(request.symbols), request.as_of, timeout, emit, include_running=request.include_running
+        )
         fetch = summary.fetch
         message = pb.ScoreSummary(
             fetch=fetcher_service_pb2.FetchSummary(

@@ -32,7 +32,7 @@ ERRORS = {
 
 
 class ScriptedGateway(gateway_service_pb2_grpc.GatewayServiceServicer):
-    """Scripts: FINE, PARTIAL, EMPTY, REAL (not simulated), HANG, CUT, CRASH, and the reasons of ERRORS."""
+    """Scripts: FINE, PARTIAL, EMPTY, REAL (not simulated), RUNNING (provisional), HANG, CUT, CRASH, those of ERRORS."""
 
     def __init__(self) -> None:
         self.requests: list[pb.ScanUniverseRequest] = []
@@ -130,6 +130,7 @@ def result(script: str, *, ledger: bool) -> pb.ScanResult:
         as_of="2025-09-30",
         provider="massive" if script == "REAL" else "simulated",
         simulated=script != "REAL",
+        provisional=script == "RUNNING",
         profile="none",
         budget_spent=script == "PARTIAL",
         requested_count=5,

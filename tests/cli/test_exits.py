@@ -21,6 +21,7 @@ from services.market.errors import TechnicError
         (errors.ServiceUnavailableError, 69),
         (errors.OverloadedError, 69),
         (errors.ConfigMismatchError, 70),
+        (errors.CalendarEndedError, 70),
         (TechnicError, 70),
     ],
 )

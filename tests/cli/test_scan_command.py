@@ -46,6 +46,28 @@ async def test_flags_reach_the_gateway(gateway: Gateway, technic: Technic) -> No
     assert (request.profile, request.include_ledger) == ("balanced", True)
 
 
+async def test_a_running_session_is_asked_for_and_labelled(gateway: Gateway, technic: Technic) -> None:
+    command = ("scan", "--gateway", gateway.address, "--symbols", "RUNNING", "--running")
+    ended = await technic.run(*command)
+    assert gateway.script.requests[-1].include_running
+    assert "as of 2025-09-30 (running session, provisional), provider simulated" in ended.out
+    document = json.loads((await technic.run(*command, "--format", "json")).out)
+    assert document["provisional"] is True
+
+
+async def test_a_completed_session_is_not_labelled(gateway: Gateway, technic: Technic) -> None:
+    ended = await technic.run("scan", "--gateway", gateway.address, "--symbols", "FINE")
+    assert not gateway.script.requests[-1].include_running
+    assert "provisional" not in ended.out
+
+
+async def test_a_running_session_is_that_of_today_only(gateway: Gateway, technic: Technic) -> None:
+    ended = await technic.run("scan", "--gateway", gateway.address, "--running", "--as-of", "2025-09-30")
+    assert ended.code == 2
+    assert "leave out --as-of" in only_line(ended.err)
+    assert gateway.script.requests == []
+
+
 async def test_a_spent_budget_prints_what_is_there_and_exits_3(gateway: Gateway, technic: Technic) -> None:
     ended = await technic.run("scan", "--gateway", gateway.address, "--symbols", "PARTIAL")
     assert ended.code == 3

@@ -214,7 +214,7 @@ async def test_the_list_is_ordered_by_liquidity_then_symbol(bars: Bars, source: 
         ("2025-10-01", "newest completed session is 2025-09-30"),
         ("2025-09-28", "the one before is 2025-09-26"),
         ("yesterday", "is not a date"),
-        ("1812-01-01", "is not a date"),
+        ("1812-01-01", "outside the trading calendar, which covers 2000-01-03"),
     ],
 )
 async def test_an_as_of_that_cannot_be_says_what_can(bars: Bars, as_of: str, text: str) -> None:

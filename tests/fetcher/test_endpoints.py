@@ -88,7 +88,7 @@ async def test_the_providers_own_adjustment_is_asked_for_by_name(provider: Provi
         ("advanced", "2025-09-30T16:00", None),
         ("advanced", "2025-11-28T13:30", None),
         ("advanced", "2025-09-28T12:00", None),
-        ("basic", "2025-09-30T12:00", None),
+        ("basic", "2025-09-30T12:00", date(2025, 9, 30)),
     ],
 )
 def test_a_session_runs_from_its_open_to_its_close_as_the_plan_sees_it(

@@ -77,7 +77,7 @@ async def test_cold_warm_and_hot_answers_are_equal_and_a_restart_asks_nothing(op
     await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 5)
     cold = await scanned(bars)
     hot = await scanned(bars)
-    assert source.request_count == HISTORY + 2 + 2
+    assert source.request_count == HISTORY + 3 + 2
     await bars.close()
     bars, source = await opened()
     listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 5)
@@ -92,9 +92,9 @@ async def test_a_sync_fills_the_store_and_the_next_one_asks_nothing(opened: Open
     bars, source = await opened()
     states = await synced(bars)
     assert (states[-1].ready_count, states[-1].wanted_count) == (HISTORY, HISTORY)
-    assert source.request_count == HISTORY + 2
+    assert source.request_count == HISTORY + 3
     await synced(bars)
-    assert source.request_count == HISTORY + 2
+    assert source.request_count == HISTORY + 3
     await bars.close()
     bars, source = await opened()
     await synced(bars)
@@ -172,7 +172,7 @@ async def test_a_next_session_costs_one_session_and_its_references(opened: Open)
     await bars.close()
     bars, source = await opened()
     await synced(bars)
-    assert source.asked == {LATEST: 1, "listings": 1, "splits": 1}
+    assert source.asked == {LATEST: 1, "listings": 1, "splits": 1, "adjusted": 1}
 
 
 async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> None:
@@ -183,7 +183,7 @@ async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> N
     until = asyncio.get_running_loop().time() + 5
     sink = Sink()
     await bars.stream(("A",), LATEST, EARLY, until=until, block_size=1, emit=sink.take)
-    assert source.request_count == 0
+    assert source.asked == {"adjusted": 1}
     assert np.isfinite(sink.panels[0].bars).all()
 
 
@@ -248,7 +248,7 @@ async def test_a_disk_that_fills_up_costs_the_store_only(opened: Open) -> None:
     bars, source = await opened(traded=many)
     states = await synced(bars)
     assert states[-1].ready_count == HISTORY
-    assert 0 < source.request_count <= HISTORY + 2
+    assert 0 < source.request_count <= HISTORY + 3
 
 
 async def test_without_a_store_there_is_nothing_to_sync() -> None:

@@ -21,6 +21,7 @@ def test_an_empty_request_has_the_documented_defaults() -> None:
         profile="none",
         include_ledger=False,
         factors=(),
+        include_running=False,
     )
 
 
@@ -47,6 +48,10 @@ def test_given_symbols_may_be_of_any_type_and_count_once() -> None:
 def test_a_wrong_field_is_named_with_what_would_be_right(message: pb.ScanUniverseRequest, text: str) -> None:
     with pytest.raises(InvalidRequestError, match=text):
         parse(message, PROFILES)
+
+
+def test_a_running_session_may_be_asked_for() -> None:
+    assert parse(pb.ScanUniverseRequest(include_running=True), PROFILES).include_running
 
 
 def test_an_hour_and_zero_rows_are_possible() -> None:

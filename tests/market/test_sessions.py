@@ -106,3 +106,53 @@ def test_sessions_ending_refuses_a_holiday_and_too_long_a_lookback() -> None:
         sessions.sessions_ending(sessions.FIRST, 2)
     with pytest.raises(ValueError, match="0 sessions"):
         sessions.sessions_ending(sessions.FIRST, 0)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        # The clock is put forward on 2025-03-09: a close is at 21:00 UTC on Friday, at 20:00 UTC on Monday.
+        ("2025-03-07T20:59:59+00:00", date(2025, 3, 6)),
+        ("2025-03-07T21:00:00+00:00", date(2025, 3, 7)),
+        ("2025-03-09T06:59:59+00:00", date(2025, 3, 7)),
+        ("2025-03-09T07:00:00+00:00", date(2025, 3, 7)),
+        ("2025-03-10T19:59:59+00:00", date(2025, 3, 7)),
+        ("2025-03-10T20:00:00+00:00", date(2025, 3, 10)),
+        # And back on 2025-11-02: from 20:00 UTC to 21:00 UTC.
+        ("2025-10-31T20:00:00+00:00", date(2025, 10, 31)),
+        ("2025-11-02T05:30:00+00:00", date(2025, 10, 31)),
+        ("2025-11-02T06:30:00+00:00", date(2025, 10, 31)),
+        ("2025-11-03T20:59:59+00:00", date(2025, 10, 31)),
+        ("2025-11-03T21:00:00+00:00", date(2025, 11, 3)),
+        # A half day; a year's end, and a year that begins on a weekend.
+        ("2025-11-28T17:59:59+00:00", date(2025, 11, 26)),
+        ("2025-11-28T18:00:00+00:00", date(2025, 11, 28)),
+        ("2025-12-31T23:59:59-05:00", date(2025, 12, 31)),
+        ("2026-01-01T12:00:00-05:00", date(2025, 12, 31)),
+        ("2026-01-02T15:59:59-05:00", date(2025, 12, 31)),
+        ("2026-01-02T16:00:00-05:00", date(2026, 1, 2)),
+        ("2022-12-31T12:00:00-05:00", date(2022, 12, 30)),
+        # Clocks of other zones: their date is another one than New York's.
+        ("2025-10-01T05:00:00+09:00", date(2025, 9, 30)),
+        ("2025-10-01T04:59:59+09:00", date(2025, 9, 29)),
+        ("2025-09-30T10:00:00-10:00", date(2025, 9, 30)),
+        ("2025-09-30T09:59:59-10:00", date(2025, 9, 29)),
+    ],
+)
+def test_the_close_is_that_of_new_york_whatever_the_clock(now: str, expected: date) -> None:
+    assert sessions.last_completed(datetime.fromisoformat(now)) == expected
+
+
+def test_the_first_and_the_last_day_of_the_table_are_sessions() -> None:
+    assert sessions.is_session(sessions.FIRST)
+    assert sessions.is_session(sessions.LAST)
+    assert sessions.last_completed(sessions.close_time(sessions.FIRST)) == sessions.FIRST
+    assert sessions.last_completed(sessions.close_time(sessions.LAST)) == sessions.LAST
+    with pytest.raises(ValueError, match="outside the trading calendar"):
+        sessions.last_completed(sessions.close_time(sessions.FIRST) - timedelta(seconds=1))
+
+
+def test_the_table_reaches_farther_than_the_oracle_looks_ahead_by_itself() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert exchange_calendars.get_calendar("XNYS").last_session.date() < sessions.LAST

@@ -138,6 +138,18 @@ async def test_context_etfs_go_first_and_come_back_only_if_asked_for(
     assert list(events[-1].summary.regime.missing_symbols) == []
 
 
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_running_session_is_asked_for_as_the_caller_does(
+    asked: bool,  # noqa: FBT001  # pytest's parameter
+    stub: scorer_service_pb2_grpc.ScorerServiceStub,
+    fetcher: ScriptedFetcher,
+) -> None:
+    request = pb.ScoreUniverseRequest(symbols=["AAA"], as_of="2025-10-01", include_running=asked)
+    async for _ in stub.ScoreUniverse(request, timeout=30):
+        pass
+    assert (fetcher.asked[0].as_of, fetcher.asked[0].include_running) == ("2025-10-01", asked)
+
+
 async def test_rows_are_the_same_bits_in_any_block_and_order(
     stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
 ) -> None:

@@ -108,9 +108,11 @@ def market() -> Market:
 
 
 @asynccontextmanager
-async def simulated(market: Market, *, latency_s: float = 0.0, plan: str = "advanced") -> AsyncIterator[str]:
+async def simulated(
+    market: Market, *, latency_s: float = 0.0, plan: str = "advanced", clock: str = CLOCK
+) -> AsyncIterator[str]:
     """Serve the market on a free port; yields the base URL."""
-    now = datetime.fromisoformat(CLOCK).replace(tzinfo=NEW_YORK)
+    now = datetime.fromisoformat(clock).replace(tzinfo=NEW_YORK)
     app = create_app(market, Terms(KEY, PLANS[plan], latency_s), lambda: now)
     async with serving(app, socket.create_server(("127.0.0.1", 0))) as url:
         yield url

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -145,6 +146,15 @@ async def test_raw_bars_with_their_splits_are_the_adjusted_ones(files: Files, tm
 async def test_a_past_session_of_a_file_is_scanned(files: Files, tmp_path: Path) -> None:
     past = await scan(tmp_path / "a", {"provider": "files", "bars_path": files.bars}, as_of=str(SESSIONS[-6]))
     assert past.result.as_of == str(SESSIONS[-6])
+
+
+async def test_files_and_their_replay_have_no_running_session(files: Files, tmp_path: Path) -> None:
+    async with replayed(files.bars, files.universe) as through:
+        for name, settings in (("files", {"provider": "files", "bars_path": files.bars}), ("replay", through)):
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await scan(tmp_path / name, settings, include_running=True)
+            assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+            assert f"the provider {name} has no running session" in str(raised.value.details())
 
 
 def cut(source: Path, target: Path, kept: tuple[str, ...]) -> None:
