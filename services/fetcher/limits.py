@@ -21,8 +21,11 @@ from services.market.sessions import (
     nearest_session,
 )
 
-MARGIN: Final = 1.02
-"""Factor on the window: two calls may come closer to each other on their way to the provider."""
+MARGIN: Final = 1.015
+"""Factor on the window: two calls may come closer to each other on their way to the provider.
+
+It costs 1.5 % of the rate; a busy machine costs up to another 1 %, and 97 % of a cap of 100 a second are used.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class LocalSource:
     name = "files"
     simulated = False
     request_count = 0
+    failing = False
     concurrency = 2
     pace = Pace()
     repair_limit = 0

@@ -1,5 +1,6 @@
 """Pure parsing of the provider's answers, but for grouped daily bars, which `services.fetcher.decode` scans."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +25,8 @@ PLAIN_LIMIT: Final = 64 * 2**20
 _DAY_MS: Final = 86_400_000
 _GZIP_WINDOW: Final = 31  # zlib's way to say: a gzip header, the largest window
 _TEXT_LIMIT: Final = 200
+_MOST_SHARES: Final = 1e13  # a hundred times as many as any company has
+_INDUSTRY: Final = re.compile(r"[0-9]{3,4}")
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Row = TypeVar("Row")
@@ -176,16 +179,25 @@ def parse_bars(body: bytes) -> Page[RawBar]:
     return Page(tuple(page.results), following(page.next_url))
 
 
-def parse_details(body: bytes) -> Details:
-    """Parse /v3/reference/tickers/{T}; shares of all classes where the provider tells them, else of this class."""
+def parse_details(body: bytes, symbol: str) -> Details:
+    """Parse /v3/reference/tickers/{T}; shares of all classes where the provider tells them, else of this class.
+
+    A share count, an industry or an exchange that cannot be one is unknown.
+
+    Raises:
+        MalformedAnswerError: not a description, or that of another symbol.
+    """
     raw = _decode(_DETAILS, body, "description of a symbol").results
-    shares = raw.weighted_shares_outstanding or raw.share_class_shares_outstanding or np.nan
+    if raw.ticker != symbol:
+        raise MalformedAnswerError(f"The provider described another symbol than {symbol}")
+    counts = (raw.weighted_shares_outstanding, raw.share_class_shares_outstanding)
+    exchange, industry = raw.primary_exchange or "", raw.sic_code or ""
     return Details(
-        symbol=raw.ticker,
-        type=type_of(raw.type or "", raw.ticker),
-        exchange=raw.primary_exchange or "",
-        sic_code=raw.sic_code or "",
-        shares=shares if 0 < shares < np.inf else float("nan"),
+        symbol=symbol,
+        type=type_of(raw.type or "", symbol),
+        exchange=exchange if is_symbol(exchange) else "",
+        sic_code=industry if _INDUSTRY.fullmatch(industry) else "",
+        shares=next((count for count in counts if count is not None and 0 < count <= _MOST_SHARES), float("nan")),
     )
 
 

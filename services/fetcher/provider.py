@@ -2,44 +2,34 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote
 
 import structlog
 
+from services.fetcher.client import Client
 from services.fetcher.decode import decode_grouped
-from services.fetcher.limits import MARGIN, Plan, RateLimiter
+from services.fetcher.flights import Flights
+from services.fetcher.limits import Plan
 from services.fetcher.parse import (
-    Page,
     parse_bars,
     parse_details,
     parse_listings,
     parse_snapshot,
     parse_splits,
     symbol_bars,
-    unpack,
 )
 from services.fetcher.refusals import AbsentError
-from services.fetcher.retry import Retrier, RetryBudget, RetryPolicy
+from services.fetcher.retry import RetryPolicy
 from services.fetcher.source import Details, Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex, is_symbol
-from services.fetcher.timer import LoopTimer
-from services.fetcher.transport import Endpoint, Transport
+from services.fetcher.transport import Endpoint
+from services.fetcher.validity import plausible
 from services.market.adjust import Split
 from services.market.errors import MalformedAnswerError, ProviderPlanError
 
 T = TypeVar("T")
-
-PAGE_LIMIT: Final = 50
-"""Pages of one answer at most."""
-EMPTY_ASKS: Final = 3
-"""How often an empty page is asked for before it is believed: a lost page of splits would make wrong bars."""
-PATIENCE_S: Final = 60.0
-"""Seconds for one answer with all its retries, beside the waiting for the rate limit."""
-DECODERS: Final = 2
-"""Threads that unpack and decode."""
 
 _GROUPED: Final = "/v2/aggs/grouped/locale/us/market/stocks/{day}?adjusted={adjusted}&include_otc=false"
 _RANGE: Final = "/v2/aggs/ticker/{symbol}/range/1/day/{first}/{last}?adjusted=false&sort=asc&limit=50000"
@@ -78,16 +68,13 @@ class MassiveSource:
         self._index = index
         self._name = name
         self._concurrency = min(endpoint.concurrency, plan.calls)
-        self._timer = LoopTimer()
-        limiter = RateLimiter(plan.calls, plan.window_s * MARGIN, self._timer)
-        self._pace = Pace(plan.name, limiter.spacing_s)
-        self._transport = Transport(endpoint, limiter, self._timer)
-        self._retrier = Retrier(retry_policy, self._timer)
-        self._repair_budget = RetryBudget()
-        self._threads = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
+        self._client = Client(endpoint, plan, retry_policy)
+        self._pace = Pace(plan.name, self._client.spacing_s)
+        self._symbol_flights = Flights[SymbolBars]()
+        self._detail_flights = Flights[Details | None]()
 
     def __repr__(self) -> str:
-        return f"MassiveSource({self._name}, {self._plan.name}, {self._transport!r})"
+        return f"MassiveSource({self._name}, {self._plan.name}, {self._client!r})"
 
     @property
     def name(self) -> str:
@@ -102,7 +89,12 @@ class MassiveSource:
     @property
     def request_count(self) -> int:
         """HTTP calls made so far, retries included."""
-        return self._transport.request_count
+        return self._client.request_count
+
+    @property
+    def failing(self) -> bool:
+        """Whether the provider is taken to be down: call after call has failed, and none has come since."""
+        return self._client.failing
 
     @property
     def concurrency(self) -> int:
@@ -119,6 +111,11 @@ class MassiveSource:
         """How many symbols the plan affords to ask for one by one in a scan."""
         return self._plan.repair_limit
 
+    @property
+    def _traded(self) -> bool:
+        """Whether raw bars are prices as they were traded; those of a replayed file may be adjusted ones."""
+        return self._name != "replay"
+
     def latest_session(self) -> date:
         """Return the newest session that the plan shows now."""
         return self._plan.latest_session(self._clock())
@@ -134,7 +131,13 @@ class MassiveSource:
     async def _grouped(self, session: date, *, adjusted: bool) -> SessionBars:
         target = _GROUPED.format(day=session, adjusted=str(adjusted).lower())
         # Sessions are many: where calls are few, whatever else is asked for goes first.
-        return await self._ask(target, lambda body: decode_grouped(body, session, self._index), urgent=False)
+        return await self._client.ask(
+            target, lambda body: self._read_session(body, session, raw=not adjusted), urgent=False
+        )
+
+    def _read_session(self, body: bytes, session: date, *, raw: bool) -> SessionBars:
+        bars = decode_grouped(body, session, self._index)
+        return plausible(bars) if raw and self._traded else bars
 
     def running_session(self) -> date | None:
         """Return the session that trades now, as the plan sees it."""
@@ -148,16 +151,18 @@ class MassiveSource:
         """Return the bars so far of the running session, from the snapshot of the whole market: one call."""
         if not self._plan.snapshot:
             raise ProviderPlanError(f"The plan {self._plan.name} has no snapshot of a running session")
-        return await self._ask(_SNAPSHOT, lambda body: parse_snapshot(body, session, self._index))
+        return await self._client.ask(_SNAPSHOT, lambda body: plausible(parse_snapshot(body, session, self._index)))
 
     async def details(self, symbol: str) -> Details | None:
         """Return what is known of one symbol; None for an unknown one."""
         if not is_symbol(symbol) or not symbol.strip("."):
             return None
+        return await self._detail_flights.join(symbol, lambda: self._ask_details(symbol))
+
+    async def _ask_details(self, symbol: str) -> Details | None:
+        target = _DETAILS.format(symbol=quote(symbol, safe=""))
         try:
-            return await self._ask(
-                _DETAILS.format(symbol=quote(symbol, safe="")), parse_details, self._repair_budget, urgent=False
-            )
+            return await self._client.ask(target, lambda body: parse_details(body, symbol), sparing=True, urgent=False)
         except AbsentError:
             return None
 
@@ -173,7 +178,7 @@ class MassiveSource:
         lower = ("", *(f"&ticker.gte={cut}" for cut in cuts))
         upper = (*(f"&ticker.lt={cut}" for cut in cuts), "")
         targets = [_LISTINGS + first + end for first, end in zip(lower, upper, strict=True)]
-        parts = await _side_by_side([self._pages(target, parse_listings, EMPTY_ASKS) for target in targets])
+        parts = await _side_by_side([self._client.pages(target, parse_listings) for target in targets])
         rows = [listing for part, _ in parts for listing in part]
         if not rows:
             raise MalformedAnswerError("The provider's reference list is empty")
@@ -181,7 +186,7 @@ class MassiveSource:
 
     async def splits(self, first: date) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; duplicates and future ones included."""
-        rows, refused_count = await self._pages(_SPLITS.format(first=first), parse_splits, EMPTY_ASKS)
+        rows, refused_count = await self._client.pages(_SPLITS.format(first=first), parse_splits)
         if refused_count:
             structlog.get_logger().warning("splits_refused", count=refused_count)
         return rows
@@ -193,50 +198,22 @@ class MassiveSource:
         # A text of dots alone would change the path.
         if begin > last or not is_symbol(symbol) or not symbol.strip("."):
             return symbol_bars(symbol, (), first, last)
-        target = _RANGE.format(symbol=quote(symbol, safe=""), first=begin, last=last)
+        return await self._symbol_flights.join(
+            (symbol, begin, last), lambda: self._ask_symbol_bars(symbol, begin, last)
+        )
+
+    async def _ask_symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:
+        target = _RANGE.format(symbol=quote(symbol, safe=""), first=first, last=last)
         try:
-            rows, _ = await self._pages(target, parse_bars, 1, self._repair_budget)
+            rows, _ = await self._client.pages(target, parse_bars, sparing=True)
         except AbsentError:
             rows = ()
-        return symbol_bars(symbol, rows, begin, last)
+        bars = symbol_bars(symbol, rows, first, last)
+        return plausible(bars) if self._traded else bars
 
     async def close(self) -> None:
         """Close all connections and end the threads."""
-        await self._transport.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _pages(
-        self, target: str, parse: Callable[[bytes], Page[T]], empty_asks: int, budget: RetryBudget | None = None
-    ) -> tuple[tuple[T, ...], int]:
-        """Return the rows of all pages, and how many rows were refused."""
-        rows: list[T] = []
-        refused_count = 0
-        seen: set[str] = set()
-        while target:
-            if target in seen or len(seen) == PAGE_LIMIT:
-                raise MalformedAnswerError(f"The provider's pages come to no end: {len(seen)} were read")
-            seen.add(target)
-            for _ in range(empty_asks):
-                page = await self._ask(target, parse, budget)
-                if page.rows:
-                    break
-            rows.extend(page.rows)
-            refused_count += page.refused_count
-            target = page.following
-        return tuple(rows), refused_count
-
-    async def _ask(
-        self, target: str, read: Callable[[bytes], T], budget: RetryBudget | None = None, *, urgent: bool = True
-    ) -> T:
-        """Get a path and query, and read the answer in a thread; again as long as `retry` sees sense in it."""
-        deadline = self._timer.time() + PATIENCE_S + 3 * self._plan.window_s
-        loop = asyncio.get_running_loop()
-
-        async def attempt() -> T:
-            answer = await self._transport.get(target, deadline, urgent=urgent)
-            return await loop.run_in_executor(self._threads, lambda: read(unpack(answer.body, answer.encoding)))
-
-        return await self._retrier.run(attempt, deadline, budget)
+        await self._client.close()
 
 
 async def _side_by_side(calls: list[Coroutine[None, None, T]]) -> list[T]:

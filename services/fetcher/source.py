@@ -50,7 +50,8 @@ class SessionBars:
         session: the New York date.
         columns: (bar,) int32, numbers of the symbols in the source's `SymbolIndex`; without duplicates.
         bars: (field, bar) float64, fields as in `panel.FIELDS`; USD and shares, not adjusted.
-        refused_count: bars that were sent but are none (not finite, price not above 0, high below low, volume below 0).
+        refused_count: bars that were sent but are none (not finite, price not above 0, high below low, volume below 0),
+            or that cannot be true (see `validity`).
     """
 
     session: date
@@ -115,6 +116,10 @@ class BarSource(Protocol):
     @property
     def request_count(self) -> int:
         """Calls made to the provider so far, retries included; 0 for files."""
+
+    @property
+    def failing(self) -> bool:
+        """Whether the source is taken to be down, not merely slow: nothing will come soon."""
 
     @property
     def concurrency(self) -> int:

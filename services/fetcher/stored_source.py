@@ -72,6 +72,11 @@ class StoredSource:
         return self._source.request_count
 
     @property
+    def failing(self) -> bool:
+        """Whether the provider is taken to be down; what is stored comes all the same."""
+        return self._source.failing
+
+    @property
     def concurrency(self) -> int:
         """How many calls may be in flight."""
         return self._source.concurrency

@@ -15,7 +15,7 @@ from services.fetcher.source import Listing
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
-from services.market.errors import BudgetSpentError
+from services.market.errors import BudgetSpentError, ProviderUnavailableError
 from services.market.universe import type_by_suffix
 
 LISTING_WAIT_S: Final = 10.0
@@ -100,6 +100,7 @@ class SymbolList:
 
         Raises:
             BudgetSpentError: there is nothing to make a list of in time.
+            ProviderUnavailableError: nor will there be soon, for the provider is down.
             TechnicError: the source failed.
         """
         hits = sum(session in self._cache or self._source.is_stored(session) for session in sessions)
@@ -138,7 +139,7 @@ class SymbolList:
             pass
         try:
             return (await self._instead(as_of))[0]
-        except BudgetSpentError:
+        except (BudgetSpentError, ProviderUnavailableError):
             return {}
 
     async def _instead(self, as_of: date) -> tuple[dict[str, Listing], tuple[str, ...]]:
@@ -150,6 +151,8 @@ class SymbolList:
             )
         traded = np.flatnonzero(self._cache.dollar_volumes(as_of, len(self._index))).tolist()
         if not traded:
+            if self._source.failing:
+                raise ProviderUnavailableError("The provider is failing, call after call, and nothing of it is stored")
             raise BudgetSpentError("neither the reference list nor the newest session came in time")
         symbols = [self._index.symbol_at(column) for column in traded]
         found = {symbol: Listing(symbol, "", type_by_suffix(symbol), "", "", math.nan) for symbol in symbols}

@@ -11,7 +11,7 @@ import structlog
 
 from services.fetcher.cache import SessionCache
 from services.fetcher.stored_source import StoredSource
-from services.market.errors import ProviderAuthError, ProviderPlanError, TechnicError
+from services.market.errors import ProviderAuthError, ProviderPlanError, ProviderUnavailableError, TechnicError
 
 TICK_S = 0.2
 """Seconds between two reports of progress."""
@@ -70,7 +70,7 @@ class SessionSync:
             is_ready: tells when a session need not be waited for any more; by default once it is in the cache.
 
         Returns:
-            None, or what failed last if sessions are missing because of it.
+            None, or what failed last if sessions are missing because of it, were it that the provider is down.
 
         Raises:
             ProviderAuthError, ProviderPlanError: at once; asking again would not help.
@@ -83,7 +83,8 @@ class SessionSync:
         while missing := [session for session in sessions if not is_ready(session)]:
             left = until - loop.time()
             if left <= 0 or fruitless >= FRUITLESS_ROUNDS:
-                return failure
+                down = ProviderUnavailableError("The provider is failing, call after call")
+                return failure or (down if self._source.failing else None)
             self.begin(missing)
             flights = [self._flights[session] for session in missing if session in self._flights]
             if flights:

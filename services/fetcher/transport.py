@@ -1,6 +1,7 @@
 """One GET to the provider: connection, limits, timeouts, and what every failure means."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Final
@@ -76,12 +77,13 @@ class Transport:
     def __repr__(self) -> str:
         return f"Transport({self._base_url}, {self.request_count} calls)"
 
-    async def get(self, target: str, deadline: float, *, urgent: bool = False) -> Answer:
+    async def get(self, target: str, deadline: float, begin: Callable[[], None], *, urgent: bool = False) -> Answer:
         """Make one attempt to get a path and query.
 
         Args:
             target: path and query under the base URL.
             deadline: the timer's time at which the answer is of no use any more.
+            begin: is called right before sending, after all waiting; what it raises ends the attempt.
             urgent: whether it goes before the other calls that wait for the rate limit.
 
         Raises:
@@ -94,18 +96,25 @@ class Transport:
         except TimeoutError:
             raise ProviderUnavailableError("No connection to the provider became free in time") from None
         try:
-            return await self._send(target, deadline, urgent=urgent)
+            return await self._send(target, deadline, begin, urgent=urgent)
         finally:
             self._free.release()
 
-    async def _send(self, target: str, deadline: float, *, urgent: bool) -> Answer:
+    async def _send(self, target: str, deadline: float, begin: Callable[[], None], *, urgent: bool) -> Answer:
+        timeouts = self._endpoint.timeouts
         # The permit comes last: whatever waits after it would let calls bunch up beyond the rate.
         permit = await self._limiter.acquire(deadline, urgent=urgent)
-        self.request_count += 1
+        total_s = min(timeouts.total_s, max(deadline - self._timer.time(), 0.001))
         try:
-            return await self._exchange(target, permit, deadline)
+            begin()
+            self.request_count += 1
+            return await self._exchange(target, permit, total_s)
+        except aiohttp.ConnectionTimeoutError:
+            failure = f"took no connection within {timeouts.connect_s:g} s"
+        except aiohttp.SocketTimeoutError:
+            failure = f"sent nothing for {timeouts.read_s:g} s"
         except TimeoutError:
-            failure = "did not answer in time"
+            failure = f"did not give its whole answer within {total_s:.3g} s"
         except aiohttp.ClientPayloadError:
             failure = "cut its answer short"
         except aiohttp.ClientConnectionError as error:
@@ -117,10 +126,9 @@ class Transport:
         # Raised out here: an error of aiohttp in the chain may hold the request's headers, and with them the key.
         raise ProviderUnavailableError(f"The provider {failure}")
 
-    async def _exchange(self, target: str, permit: Permit, deadline: float) -> Answer:
+    async def _exchange(self, target: str, permit: Permit, total_s: float) -> Answer:
         timeouts = self._endpoint.timeouts
-        left_s = min(timeouts.total_s, max(deadline - self._timer.time(), 0.001))
-        timeout = aiohttp.ClientTimeout(total=left_s, sock_connect=timeouts.connect_s, sock_read=timeouts.read_s)
+        timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=timeouts.connect_s, sock_read=timeouts.read_s)
         call = self._session.get(
             self._base_url + target, allow_redirects=False, timeout=timeout, trace_request_ctx=permit
         )

@@ -11,9 +11,10 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.simulator.answers import RefusalError, body_response
+from services.simulator import spoil
+from services.simulator.answers import RefusalError
 
-KINDS: Final = ("status", "slow", "drip", "truncated", "reset", "null_results", "html")
+KINDS: Final = ("status", "too_early", "slow", "drip", "truncated", "reset", *spoil.KINDS)
 _MOST_FAULTS: Final = 100
 _LONGEST_S: Final = 3600.0
 _DRIPS: Final = 20
@@ -24,15 +25,16 @@ class Fault:
     """What happens to calls whose path starts with `path`.
 
     Args:
-        kind: `status` answers with an error status; `slow` waits first (long enough, and it hangs); `drip` spreads the
-            body over `seconds`; `truncated` cuts the body in half; `reset` resets the connection; `null_results` and
-            `html` answer 200 with `results: null`, or with a page of HTML.
+        kind: `status` answers with an error status; `too_early` refuses as for today's data (403); `slow` waits first
+            (long enough, and it hangs); `drip` spreads the body over `seconds`; `truncated` cuts the body in half;
+            `reset` resets the connection; all others change a good body, as `spoil.KINDS` says.
         path: beginning of the path; empty for every call.
         after: calls to that path that pass unharmed first.
         times: calls that suffer it; None for all that follow.
         status: of kind `status`.
         retry_after: `Retry-After` of kind `status` in seconds; None leaves the header out.
         seconds: of kinds `slow` and `drip`.
+        every: of kinds that spoil rows: each of so many, the first one always.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class Fault:
     status: int = 500
     retry_after: float | None = None
     seconds: float = 0.0
+    every: int = 10
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -50,6 +53,8 @@ class Fault:
             raise ValueError(f"a fault's status lies in 400..599, not at {self.status}")
         if self.after < 0 or (self.times or 0) < 0 or (self.retry_after or 0) < 0:
             raise ValueError("a fault's after, times and retry_after are 0 or more")
+        if self.every < 1:
+            raise ValueError(f"a fault's every is 1 or more, not {self.every}")
         if not 0 <= self.seconds <= _LONGEST_S:
             raise ValueError(f"a fault's seconds lie in 0..{_LONGEST_S:g}, not at {self.seconds}")
 
@@ -93,18 +98,20 @@ async def suffer(fault: Fault, request: web.Request, handler: Handler) -> web.St
     match fault.kind:
         case "status":
             raise RefusalError(fault.status, "A fault was asked for.", retry_after_s=fault.retry_after)
+        case "too_early":
+            raise RefusalError(403, "Attempted to request today's data before end of day.")
         case "slow":
             await asyncio.sleep(fault.seconds)
             return await handler(request)
         case "reset":
             _reset(request)
             return web.Response()
-        case "null_results":
-            return body_response(b'{"status":"OK","results":null}', gzipped=False)
-        case "html":
-            return web.Response(text="<html><body>Sorry.</body></html>", content_type="text/html")
-        case _:
+        case "drip" | "truncated":
             return await _in_pieces(fault, request, await handler(request))
+        case _:
+            whole = await handler(request)
+            url = str(request.url.without_query_params("apiKey"))
+            return await asyncio.to_thread(spoil.spoiled, fault.kind, whole, url, fault.every)
 
 
 async def _in_pieces(fault: Fault, request: web.Request, whole: web.StreamResponse) -> web.StreamResponse:

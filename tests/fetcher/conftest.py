@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 import pytest
 from aiohttp import web
@@ -17,10 +17,11 @@ from services.fetcher.retry import RetryPolicy
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.transport import Endpoint, Timeouts
 from services.market.sessions import NEW_YORK
+from services.simulator.market import Market, MarketSpec, generate
+from tests.fetcher.simulated import CANARY, EVENING, SESSION, simulated
 
-SESSION = date(2025, 9, 30)
-EVENING = datetime(2025, 9, 30, 20, tzinfo=NEW_YORK)
-CANARY = "canary-KEY-5a1f"
+__all__ = ["CANARY", "EVENING", "SESSION"]
+
 FAST = RetryPolicy(attempts=4, base_s=0.001, cap_s=0.002)
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -90,6 +91,18 @@ async def provider() -> AsyncIterator[Provider]:
     await runner.cleanup()
 
 
+@pytest.fixture(scope="session")
+def market() -> Market:
+    return generate(MarketSpec(seed=5, symbols=300, end=SESSION))
+
+
+@pytest.fixture
+async def url(market: Market) -> AsyncIterator[str]:
+    """Where that market is served, until the test ends."""
+    async with simulated(market) as address:
+        yield address
+
+
 OpenSource = Callable[..., MassiveSource]
 
 
@@ -106,11 +119,12 @@ async def open_source() -> AsyncIterator[OpenSource]:
             concurrency: int = 20,
             timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
             now: datetime = EVENING,
+            clock: Callable[[], datetime] | None = None,
         ) -> MassiveSource:
             source = MassiveSource(
                 Endpoint(url, SecretStr(key), concurrency, timeouts),
                 plan,
-                lambda: now,
+                clock or (lambda: now),
                 SymbolIndex(),
                 name="simulated",
                 retry_policy=FAST,

@@ -47,6 +47,7 @@ class FakeSource:
     hold: asyncio.Event | None = None
     name: str = "simulated"
     simulated: bool = True
+    failing: bool = False
     concurrency: int = 4
     repair_limit: int = 10
     pace: Pace = field(default_factory=Pace)

@@ -18,7 +18,8 @@ async def test_details_tell_shares_of_all_classes_before_those_of_one(
     provider: Provider, open_source: OpenSource
 ) -> None:
     one, all_classes = {"share_class_shares_outstanding": 5}, {"weighted_shares_outstanding": 7.0}
-    provider.say(json_answer({"results": DETAILS | one | all_classes}), json_answer({"results": DETAILS | one}))
+    other = DETAILS | {"ticker": "BRK.A"} | one
+    provider.say(json_answer({"results": DETAILS | one | all_classes}), json_answer({"results": other}))
     source = open_source(provider.url)
     found = [await source.details("AAPL"), await source.details("BRK.A")]
     assert [details and details.shares for details in found] == [7.0, 5.0]

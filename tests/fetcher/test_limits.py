@@ -2,16 +2,20 @@
 
 import asyncio
 import math
+import random
+from bisect import bisect_left
 from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.fetcher.limits import PLANS, RateLimiter
+from services.fetcher.limits import MARGIN, PLANS, RateLimiter
+from services.fetcher.timer import LoopTimer
 from services.market.errors import OverloadedError, ProviderRateLimitedError
 from services.market.sessions import NEW_YORK
 from tests.fetcher.fake_timer import FakeTimer
+from tests.fetcher.virtual_time import run_virtually
 
 NEVER = math.inf
 
@@ -88,6 +92,67 @@ async def test_no_window_ever_holds_more_calls_than_allowed(
         limiter.sent(permit)
         times.append(timer.now)
     assert most_in_a_window(times, 1.0) <= calls
+
+
+def test_three_thousand_calls_with_latency_use_the_cap_and_never_exceed_it() -> None:
+    rng = random.Random(3)  # noqa: S311 - a seed, not a secret
+
+    async def fetch_all() -> list[float]:
+        timer = LoopTimer()
+        limiter = RateLimiter(100, 1.0 * MARGIN, timer)
+        free = asyncio.Semaphore(20)
+        times: list[float] = []
+
+        async def call() -> None:
+            async with free:
+                permit = await limiter.acquire(NEVER)
+                # On its way through this machine, which may be busy.
+                await timer.sleep(rng.choice((0.0, 0.0005, 0.003)))
+                limiter.sent(permit)
+                times.append(timer.time())
+                await timer.sleep(rng.uniform(0.04, 0.12))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3_000):
+                group.create_task(call())
+        return times
+
+    times = sorted(run_virtually(fetch_all()))
+    assert max(bisect_left(times, at + 1.0) - place for place, at in enumerate(times)) <= 100
+    # The first hundred are a burst: what follows it is the rate.
+    assert 2_900 / (times[-1] - times[99]) >= 97
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    calls=st.integers(1, 30),
+    concurrency=st.integers(1, 40),
+    arrivals=st.lists(st.tuples(st.floats(0, 3), st.floats(0, 0.2), st.floats(0, 2)), min_size=1, max_size=80),
+)
+def test_calls_side_by_side_never_exceed_the_cap(
+    calls: int, concurrency: int, arrivals: list[tuple[float, float, float]]
+) -> None:
+    async def fetch_all() -> list[float]:
+        timer = LoopTimer()
+        limiter = RateLimiter(calls, 1.0, timer)
+        free = asyncio.Semaphore(concurrency)
+        times: list[float] = []
+
+        async def call(arrival_s: float, connect_s: float, latency_s: float) -> None:
+            await timer.sleep(arrival_s)
+            async with free:
+                permit = await limiter.acquire(NEVER)
+                await timer.sleep(connect_s)
+                limiter.sent(permit)
+                times.append(timer.time())
+                await timer.sleep(latency_s)
+
+        async with asyncio.TaskGroup() as group:
+            for arrival in arrivals:
+                group.create_task(call(*arrival))
+        return times
+
+    assert most_in_a_window(sorted(run_virtually(fetch_all())), 1.0) <= calls
 
 
 async def test_calls_out_of_order_keep_the_cap() -> None:

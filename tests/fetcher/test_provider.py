@@ -1,13 +1,9 @@
 """The source against the simulated API, over real connections."""
 
 import json
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-import aiohttp
 import numpy as np
 import pytest
 
@@ -17,48 +13,14 @@ from services.market.errors import ProviderAuthError, ProviderPlanError
 from services.market.sessions import NEW_YORK, sessions_ending, to_day_number
 from services.market.universe import type_by_suffix
 from services.market.vocabulary import SymbolType
-from services.simulator.api import Terms, create_app
-from services.simulator.market import Market, MarketSpec, generate
-from services.simulator.plans import PLANS as SIMULATED_PLANS
-from services.simulator.serve import serving
-from tests.fetcher.conftest import CANARY, EVENING, SESSION, OpenSource
+from services.simulator.market import Market
+from tests.fetcher.conftest import SESSION, OpenSource
+from tests.fetcher.simulated import fault, get, simulated
 
 if TYPE_CHECKING:
     from services.fetcher.source import BarSource
 
 SESSIONS = sessions_ending(SESSION, 30)
-
-
-@pytest.fixture(scope="module")
-def market() -> Market:
-    return generate(MarketSpec(seed=5, symbols=300, end=SESSION))
-
-
-@asynccontextmanager
-async def simulated(market: Market, plan: str = "advanced") -> AsyncIterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(market, Terms(CANARY, SIMULATED_PLANS[plan]), lambda: EVENING)
-    async with serving(app, listener) as url:
-        yield url
-
-
-@pytest.fixture
-async def url(market: Market) -> AsyncIterator[str]:
-    async with simulated(market) as address:
-        yield address
-
-
-async def get(url: str) -> bytes:
-    async with (
-        aiohttp.ClientSession(headers={"Authorization": f"Bearer {CANARY}"}) as http,
-        http.get(url) as response,
-    ):
-        return await response.read()
-
-
-async def fault(url: str, **told: object) -> None:
-    async with aiohttp.ClientSession() as http, http.post(url + "/simulator/faults", json={"faults": [told]}) as done:
-        assert done.status == 204
 
 
 async def test_the_source_is_what_the_core_asks_for(url: str, open_source: OpenSource) -> None:
@@ -177,12 +139,12 @@ async def test_faults_change_no_bit_of_any_answer(told: dict[str, object], url: 
 
     healthy = await everything(open_source(url))
     for path in ("/v2/aggs/grouped", "/v2/aggs/ticker", "/v3", "/stocks"):
-        await fault(url, path=path, times=2, **told)
+        await fault(url, {"path": path, "times": 2, **told})
         assert await everything(open_source(url)) == healthy
 
 
 async def test_every_call_is_counted(url: str, open_source: OpenSource) -> None:
-    await fault(url, kind="status", status=500, times=2)
+    await fault(url, {"kind": "status", "status": 500, "times": 2})
     source = open_source(url)
     await source.session_bars(SESSION)
     await source.splits(SESSIONS[0])

@@ -104,7 +104,7 @@ async def test_a_slow_answer_is_given_up_and_asked_for_again(
     bars = await open_source(provider.url, timeouts=IMPATIENT).session_bars(SESSION)
     assert bars.bars.shape == (5, 2)
     provider.say(fault)
-    with pytest.raises(ProviderUnavailableError, match="in time"):
+    with pytest.raises(ProviderUnavailableError, match=r"sent nothing for|whole answer within"):
         await open_source(provider.url, timeouts=IMPATIENT).session_bars(SESSION)
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import math
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.fetcher.breaker import CircuitOpenError
 from services.fetcher.retry import Retrier, RetryBudget, RetryPolicy
 from services.market.errors import (
     BudgetSpentError,
@@ -121,6 +123,70 @@ async def test_a_shared_budget_keeps_retries_to_a_tenth_of_the_calls() -> None:
         calls += call.calls
     assert calls <= 1_000 + 100 + 10
     assert calls >= 1_000 + 100
+
+
+async def test_without_a_bound_of_attempts_only_the_deadline_ends_them() -> None:
+    timer = FakeTimer()
+    call = Script(*(ProviderUnavailableError("down") for _ in range(5_000)))
+    policy = RetryPolicy(base_s=1.0, cap_s=4.0)
+    with pytest.raises(ProviderUnavailableError):
+        await Retrier(policy, timer, lambda: 1.0).run(call, timer.now + 4_000)
+    assert sum(timer.slept) == pytest.approx(4_000, abs=4)
+    assert call.calls > 1_000
+    call = Script(*(ProviderUnavailableError("down") for _ in range(30)))
+    assert await Retrier(policy, timer, lambda: 1.0).run(call, NEVER) == "done"
+
+
+async def test_one_question_cannot_spend_the_budget_alone() -> None:
+    call = Script(*(MalformedAnswerError("always") for _ in range(99)))
+    policy = RetryPolicy(attempts=None, sparing_attempts=3)
+    with pytest.raises(MalformedAnswerError):
+        await Retrier(policy, FakeTimer()).run(call, NEVER, RetryBudget())
+    assert call.calls == 3
+
+
+async def test_a_call_that_the_breaker_turned_away_waits_and_counts_as_no_attempt() -> None:
+    turned_away = [CircuitOpenError("open", retry_after_s=7) for _ in range(20)]
+    call = Script(*turned_away, ProviderUnavailableError("down"))
+    timer = FakeTimer()
+    assert await retrier(timer).run(call, NEVER) == "done"
+    assert timer.slept == [8] * 20 + [1]
+
+
+async def test_a_spared_call_does_not_wait_for_the_breaker_and_spends_nothing() -> None:
+    budget = RetryBudget(reserve=2)
+    for _ in range(10):
+        call = Script(CircuitOpenError("open", retry_after_s=7))
+        timer = FakeTimer()
+        with pytest.raises(CircuitOpenError):
+            await retrier(timer).run(call, NEVER, budget)
+        assert (call.calls, timer.slept) == (1, [])
+    assert budget.spend()
+
+
+@pytest.mark.parametrize("share", [None, 0.1])
+async def test_a_fault_in_five_calls_costs_no_more_than_a_third_more_calls(share: float | None) -> None:
+    rng = random.Random(5)  # noqa: S311 - a seed, not a secret
+    budget = None if share is None else RetryBudget(share)
+    made = lost = 0
+
+    async def call() -> None:
+        nonlocal made
+        made += 1
+        if rng.random() < 0.2:
+            raise rng.choice(
+                [ProviderUnavailableError("503"), MalformedAnswerError("html"), ProviderRateLimitedError("429")]
+            )
+
+    timer = FakeTimer()
+    policy = RetryPolicy()
+    for _ in range(4_000):
+        try:
+            await Retrier(policy, timer, rng.random).run(call, NEVER, budget)
+        except TechnicError:
+            lost += 1
+    assert made / 4_000 <= (1.35 if share is None else 1.11)
+    assert (lost == 0) == (share is None)
 
 
 @pytest.mark.parametrize(("attempts", "base_s", "cap_s"), [(0, 1.0, 2.0), (1, 3.0, 2.0), (1, -1.0, 2.0)])

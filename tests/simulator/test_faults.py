@@ -1,7 +1,12 @@
 """Faults on request, and the record of calls."""
 
 import asyncio
+import gzip
+import json
+import math
 import time
+from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 import pytest
@@ -86,6 +91,7 @@ async def test_a_hanging_answer_can_be_left(simulator: Running) -> None:
         {"kind": "reset", "who": 1},
         {"kind": "slow", "seconds": "x"},
         {"kind": "reset", "after": -1},
+        {"kind": "nan", "every": 0},
     ],
 )
 async def test_an_impossible_fault_is_refused(simulator: Running, fault: dict[str, object]) -> None:
@@ -115,3 +121,81 @@ async def test_latency_delays_every_answer(start: Start) -> None:
         began = time.monotonic()
         await running.get(DAY)
         assert time.monotonic() - began >= 0.1
+
+
+async def rows(simulator: Running, path: str = DAY) -> list[dict[str, Any]]:
+    """Return the rows of an answer, read as leniently as the standard library reads."""
+    async with simulator.http.get(simulator.url + path) as response:
+        assert response.status == 200
+        return list(json.loads(await response.read())["results"])
+
+
+SPOILED_BARS: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] = {
+    "nan": lambda row, _: math.isnan(row["c"]),
+    "null_values": lambda row, _: row["c"] is None,
+    "negative_prices": lambda row, _: row["o"] < 0,
+    "absurd_prices": lambda row, good: row["l"] == pytest.approx(good["l"] * 1e12),
+    "high_below_low": lambda row, _: row["h"] < row["l"],
+    "wrong_types": lambda row, _: row["c"] == "12.5",
+    "unknown_fields": lambda row, good: row.keys() - good.keys() == {"zz"},
+    "wrong_symbol": lambda row, _: row["ticker"] == "WRONG",
+}
+
+
+@pytest.mark.parametrize("kind", SPOILED_BARS)
+async def test_some_rows_are_spoiled_and_the_others_stay(simulator: Running, kind: str) -> None:
+    good = await rows(simulator)
+    await simulator.fault({"kind": kind, "every": 7, "times": 1})
+    spoiled = await rows(simulator)
+    changed = [number for number, row in enumerate(spoiled) if row != good[number]]
+    assert changed == list(range(0, len(good), 7))
+    assert all(SPOILED_BARS[kind](spoiled[number], good[number]) for number in changed)
+    assert await rows(simulator) == good
+
+
+async def test_rows_come_twice_in_another_order_or_not_at_all(simulator: Running) -> None:
+    good = await rows(simulator)
+    await simulator.fault(
+        *({"kind": kind, "times": count} for count, kind in enumerate(("unordered", "duplicate_rows"), 1))
+    )
+    assert await rows(simulator) == good[::-1]
+    twice = await rows(simulator)
+    assert twice[-len(good) :] == good
+    assert [row["T"] for row in twice[: -len(good)]] == [row["T"] for row in good[::10]]
+    await simulator.fault({"kind": "no_results", "times": 1}, {"kind": "empty_page", "times": 2})
+    assert "results" not in (await simulator.get(DAY))[1]
+    assert (await simulator.get(DAY))[1]["results"] == []
+
+
+async def test_pages_without_end_name_themselves(simulator: Running) -> None:
+    await simulator.fault({"kind": "endless_pages", "times": 1})
+    path = "/stocks/v1/splits?limit=5"
+    assert (await simulator.get(path))[1]["next_url"] == simulator.url + path
+
+
+async def test_a_cut_or_swollen_stream_is_whole_for_http(simulator: Running) -> None:
+    await simulator.fault({"kind": "truncated_gzip", "times": 1}, {"kind": "oversized", "times": 2})
+    async with aiohttp.ClientSession(headers=simulator.http.headers, auto_decompress=False) as http:
+        bodies = []
+        for _ in range(2):
+            async with http.get(simulator.url + DAY) as response:
+                bodies.append(await response.read())
+    with pytest.raises(EOFError):
+        gzip.decompress(bodies[0])
+    assert len(gzip.decompress(bodies[1])) > 64 * 2**20
+
+
+async def test_json_may_be_called_plain_text_and_today_refused(simulator: Running) -> None:
+    await simulator.fault({"kind": "wrong_content_type", "times": 1}, {"kind": "too_early", "times": 2})
+    async with simulator.http.get(simulator.url + DAY) as response:
+        assert response.content_type == "text/plain"
+    status, answer = await simulator.get(DAY)
+    assert (status, "before end of day" in answer["message"]) == (403, True)
+
+
+async def test_details_and_the_snapshot_are_spoiled_too(simulator: Running) -> None:
+    await simulator.fault({"kind": "wrong_symbol", "times": 1}, {"kind": "high_below_low", "every": 1})
+    assert (await simulator.get("/v3/reference/tickers/SPY"))[1]["results"]["ticker"] == "WRONG"
+    days = [row["day"] for row in (await simulator.get("/v2/snapshot/locale/us/markets/stocks/tickers"))[1]["tickers"]]
+    assert all(day["h"] < day["l"] for day in days if day["l"])
+    await simulator.fault()
