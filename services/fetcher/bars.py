@@ -15,7 +15,10 @@ from datetime import date
 
 import numpy as np
 
+from services.fetcher.activity import Activity
 from services.fetcher.cache import SessionCache
+from services.fetcher.details import DetailsBook
+from services.fetcher.details_filler import DetailsFiller
 from services.fetcher.reference import Reference
 from services.fetcher.repair import Repair
 from services.fetcher.store import Store
@@ -24,6 +27,8 @@ from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import Listed, SymbolList
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
+from services.fetcher.timer import LoopTimer
+from services.fetcher.warming import Warming
 from services.fetcher.window import Window, sessions_of
 from services.market import sessions as calendar
 from services.market.adjust import adjust
@@ -59,6 +64,10 @@ class Bars:
 
     Attributes:
         stored: brings bars into the store and tells what is there.
+        activity: to be told of all that somebody waits for.
+        details: what single calls told of symbols.
+        filler: asks for more of them in the background.
+        warming: brings bars into L1 ahead of scans.
     """
 
     def __init__(
@@ -70,9 +79,14 @@ class Bars:
         self._early_sessions = early_sessions
         self._sync = SessionSync(self._source, cache)
         self._reference = Reference(self._source)
-        self._symbols = SymbolList(self._reference, self._sync, index, cache, self._source)
+        self.details = DetailsBook(store)
+        self._symbols = SymbolList(self._reference, self._sync, index, cache, self._source, self.details)
         self._repair = Repair(self._source, index, cache)
         self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference)
+        timer = LoopTimer()
+        self.activity = Activity(timer)
+        self.filler = DetailsFiller(source, self.details, self._symbols, self._sync, self.activity, timer)
+        self.warming = Warming(source, self._sync, cache, self._symbols, self._reference, self.activity, timer)
 
     def __repr__(self) -> str:
         return f"Bars({self._source.name}, {self._cache!r})"
@@ -207,7 +221,9 @@ class Bars:
         return Panel(kept, days, fetched, bars), [symbol for symbol in symbols if symbol not in keeping]
 
     async def close(self) -> None:
-        """End all work and release the source."""
+        """End all work, that of the background first, and release the source."""
+        await self.warming.close()
+        await self.filler.close()
         await self._sync.close()
         await self._reference.close()
         await self._source.close()

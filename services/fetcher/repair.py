@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from datetime import date
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 
 from services.fetcher.cache import SessionCache
 from services.fetcher.source import Listing
@@ -14,8 +14,8 @@ from services.fetcher.symbols import SymbolIndex
 from services.market.errors import MalformedAnswerError, TechnicError
 from services.market.vocabulary import Reason
 
-ABSENT_TTL_S = 4 * 3600
-"""Seconds that the source's "no bars" for a symbol is believed."""
+ABSENT_LIMIT = 65_536
+"""Symbols of which it is remembered that they have no bars."""
 
 
 class Repair:
@@ -26,7 +26,7 @@ class Repair:
         self._index = index
         self._cache = cache
         # Symbols without bars, and since which session: later sessions would show them if they had traded.
-        self._absent: TTLCache[str, date] = TTLCache(maxsize=65_536, ttl=ABSENT_TTL_S)
+        self._absent: LRUCache[str, date] = LRUCache(ABSENT_LIMIT)
 
     async def run(
         self, symbols: Sequence[str], sessions: Sequence[date], listings: dict[str, Listing], until: float

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from services.fetcher.deadlines import deadline, fetch_deadline
 from services.fetcher.store_rpcs import StoreRpcs
 from services.fetcher.sync import SyncState
+from services.fetcher.warm_rpcs import WarmRpcs
 from services.market.errors import InvalidRequestError
 from services.market.panel import Panel
 from services.rpc.wire import block_size, number, omissions_to_messages, write_panel
@@ -26,7 +27,7 @@ LISTING_SHARE = 0.5
 """Share of a call's time that the reference list is waited for."""
 
 
-class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer):
+class FetcherServicer(StoreRpcs, WarmRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer):
     """Serves `Bars` as technic.v1.FetcherService."""
 
     def __init__(self, bars: Bars) -> None:
@@ -42,7 +43,8 @@ class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer
         total = self._bars.request_total
         as_of = self._bars.resolve(request.as_of)
         until = deadline(context, LISTING_SHARE)
-        listed = await self._bars.listed(as_of, request.history_count, until=until)
+        with self._bars.activity.busy():
+            listed = await self._bars.listed(as_of, request.history_count, until=until)
         provider, simulated = self._bars.provider
         response = pb.ListSymbolsResponse(
             as_of=as_of.isoformat(),
@@ -82,14 +84,15 @@ class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer
         async def emit(event: SyncState | Panel | Omissions) -> None:
             await context.write(self._message(event))
 
-        summary = await self._bars.stream(
-            tuple(request.symbols),
-            self._bars.resolve(request.as_of),
-            request.history_count,
-            until=fetch_deadline(context, len(request.symbols)),
-            block_size=block_size(max(1, request.history_count)),
-            emit=emit,
-        )
+        with self._bars.activity.busy():
+            summary = await self._bars.stream(
+                tuple(request.symbols),
+                self._bars.resolve(request.as_of),
+                request.history_count,
+                until=fetch_deadline(context, len(request.symbols)),
+                block_size=block_size(max(1, request.history_count)),
+                emit=emit,
+            )
         message = pb.FetchSummary(
             as_of=summary.as_of.isoformat(),
             sessions_ready=summary.ready_count,

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import date
 
-from services.fetcher.reference import Reference
+from services.fetcher.reference import STALE_SESSIONS, Reference
 from services.fetcher.store import Store, StoreStatus
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import SymbolList
@@ -72,7 +72,7 @@ class StoreSync:
             raise failure
         try:
             async with asyncio.timeout_at(until):
-                await asyncio.gather(self._reference.splits(sessions[0]), self._reference.listings())
+                await asyncio.gather(self._reference.splits(sessions[0]), self._reference.refresh(STALE_SESSIONS))
                 await self._store.flush()
         except TimeoutError:
             pass

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from services.fetcher.overlay import overlaid
+from services.fetcher.kept_lists import KeptLists
 from services.fetcher.source import BarSource, Details, Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.store import Store
 from services.files.attributes import AttributeBook
@@ -16,7 +16,6 @@ from services.market.sessions import to_day_number
 
 T = TypeVar("T")
 
-_LISTINGS: Final = "listings"
 _SPLITS: Final = "splits"
 
 
@@ -39,19 +38,22 @@ class _Symbol(msgspec.Struct, array_like=True):
 class StoredSource:
     """A `BarSource` that asks another one for what its store lacks, and stores the answers.
 
-    Bars of a session never change. The reference list, the splits and the bars of single symbols are taken from the
-    store if no session has ended since they came.
+    Bars of a session never change. The splits and the bars of single symbols are taken from the store if no session has
+    ended since they came.
 
     Args:
         source: the other one.
         store: where answers are kept.
         attributes: what a file knows of the symbols; it counts before what the provider says, and is not stored.
+
+    Attributes:
+        lists: the reference lists that came before.
     """
 
     def __init__(self, source: BarSource, store: Store, attributes: AttributeBook | None = None) -> None:
         self._source = source
         self._store = store
-        self._attributes = attributes or AttributeBook({})
+        self.lists = KeptLists(store, attributes or AttributeBook({}))
 
     def __repr__(self) -> str:
         return f"StoredSource({self._source!r}, {self._store!r})"
@@ -123,20 +125,8 @@ class StoredSource:
         return bars
 
     async def listings(self) -> tuple[Listing, ...]:
-        """Return the reference list, each symbol once."""
-        newest = self.latest_session()
-        kept = await self.kept_listings()
-        if kept is not None and kept[0] == newest:
-            return kept[1]
-        listings = await self._source.listings()
-        await self._store.keep_answer(_LISTINGS, newest, msgspec.msgpack.encode(listings))
-        return overlaid(listings, self._attributes)
-
-    async def kept_listings(self) -> tuple[date, tuple[Listing, ...]] | None:
-        """Return the reference list in the store, and which session was the newest one then; None without one."""
-        found = await self._store.answer(_LISTINGS)
-        listings = _decoded(found, tuple[Listing, ...])
-        return None if found is None or listings is None else (found[0], overlaid(listings, self._attributes))
+        """Return the reference list as the source has it now, each symbol once; see `lists` for those before."""
+        return await self._source.listings()
 
     async def splits(self, first: date) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; duplicates and future ones included."""

@@ -48,6 +48,11 @@ class SessionSync:
     def __repr__(self) -> str:
         return f"SessionSync({len(self._flights)} in flight, {self._cache!r})"
 
+    @property
+    def flight_count(self) -> int:
+        """Sessions that are on their way."""
+        return len(self._flights)
+
     def begin(self, sessions: Sequence[date]) -> None:
         """Start a flight for every session that is neither in the cache nor on its way, newest first."""
         for session in sorted(sessions, reverse=True):
