@@ -59,7 +59,7 @@ class DetailsFiller:
         self._activity = activity
         self._timer = timer
         self._task: asyncio.Task[None] | None = None
-        self._saved_at = timer.time()
+        self._saved_at = 0.0
         self.failed_count = 0
 
     def __repr__(self) -> str:
@@ -67,6 +67,7 @@ class DetailsFiller:
 
     def start(self) -> None:
         """Begin; it ends with `close`."""
+        self._saved_at = self._timer.time()
         self._task = asyncio.create_task(self._run(), name="details")
         self._task.add_done_callback(report_end)
 
