@@ -137,7 +137,7 @@ async def test_an_answer_that_another_version_wrote_is_asked_for_again(opened: O
     await synced(bars)
     await bars.close()
     file = StoreFile(where, SymbolIndex())
-    file.write_answer("listings", LATEST, b"no listings")
+    file.write_answer(f"listings {LATEST}", LATEST, b"no listings")
     file.close()
     bars, source = await opened()
     await synced(bars)
@@ -162,7 +162,7 @@ async def test_a_sync_without_time_says_so_and_keeps_what_came(opened: Open) -> 
         await synced(bars, seconds=0.05)
 
 
-async def test_a_next_session_costs_one_session_and_its_references(opened: Open) -> None:
+async def test_a_next_session_costs_one_session_and_its_splits(opened: Open) -> None:
     bars, source = await opened(latest_session=lambda: SESSIONS[-2])
     until = asyncio.get_running_loop().time() + 5
 
@@ -172,7 +172,7 @@ async def test_a_next_session_costs_one_session_and_its_references(opened: Open)
     await bars.close()
     bars, source = await opened()
     await synced(bars)
-    assert source.asked == {LATEST: 1, "listings": 1, "splits": 1}
+    assert source.asked == {LATEST: 1, "splits": 1}
 
 
 async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> None:
@@ -185,16 +185,6 @@ async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> N
     await bars.stream(("A",), LATEST, EARLY, until=until, block_size=1, emit=sink.take)
     assert source.request_count == 0
     assert np.isfinite(sink.panels[0].bars).all()
-
-
-async def test_the_list_of_another_session_stands_in_where_calls_are_scarce(opened: Open) -> None:
-    bars, _ = await opened(latest_session=lambda: SESSIONS[-2], listed=("A", "OLD"))
-    await bars.listed(SESSIONS[-2], HISTORY - 1, until=asyncio.get_running_loop().time() + 5)
-    await bars.close()
-    bars, _ = await opened(listings=asyncio.Event().wait)
-    listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.3)
-    assert [listing.symbol for listing in listed.listings] == ["A", "OLD"]
-    assert f"of {SESSIONS[-2]}" in listed.notices[0]
 
 
 async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) -> None:
