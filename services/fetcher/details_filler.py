@@ -1,6 +1,7 @@
 """Asks for the details of symbols in the background, the most liquid ones first, while nobody waits for the fetcher."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -75,14 +76,19 @@ class DetailsFiller:
         await self._timer.sleep(UPTIME_S)
         while True:
             began = self._timer.time()
-            await self._round(began + ROUND_S)
+            symbols = await self._symbols.by_liquidity()
+            if not symbols:
+                # There is no list yet.
+                await self._timer.sleep(UPTIME_S)
+                continue
+            await self._round(symbols, began + ROUND_S)
             await self._book.save()
             await self._timer.sleep(max(0.0, began + ROUND_S - self._timer.time()))
 
-    async def _round(self, until: float) -> None:
-        """Ask for the symbols that are due, until the timer's time `until`."""
+    async def _round(self, symbols: Sequence[str], until: float) -> None:
+        """Ask for those of `symbols` that are due, until the timer's time `until`."""
         failed_before = self.failed_count
-        for symbol in self._book.due(await self._symbols.by_liquidity(), self._source.latest_session()):
+        for symbol in self._book.due(symbols, self._source.latest_session()):
             if self._timer.time() >= until:
                 break
             calls_before = self._source.request_count

@@ -12,11 +12,14 @@ from services.fetcher.store import Store
 from services.files.attributes import AttributeBook
 from services.market.adjust import Split
 from services.market.panel import FIELDS
-from services.market.sessions import to_day_number
+from services.market.sessions import sessions_between, to_day_number
 
 T = TypeVar("T")
 
 _SPLITS: Final = "splits"
+
+BELIEVED_SESSIONS: Final = 20
+"""Sessions for which it is believed that a symbol has no bars; later ones would show them if it traded."""
 
 
 class _Splits(msgspec.Struct, array_like=True):
@@ -140,12 +143,15 @@ class StoredSource:
         return splits
 
     async def symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:
-        """Return the raw bars of one symbol; empty for an unknown one."""
+        """Return the raw bars of one symbol; empty for an unknown one.
+
+        Asked only about a symbol without a bar in the stored sessions: that it has none is believed for a while.
+        """
         question, newest = f"symbol {symbol}", self.latest_session()
         days = (to_day_number(first), to_day_number(last))
         found = await self._store.answer(question)
-        kept = _decoded(found, _Symbol, newest)
-        if kept is not None and (kept.first, kept.last) == days:
+        kept = _decoded(found, _Symbol)
+        if found is not None and kept is not None and _serves(kept, found[0], days, newest):
             bars = np.frombuffer(kept.bars, "<f8").reshape(len(FIELDS), -1)
             return SymbolBars(symbol, np.frombuffer(kept.session_days, "<i4"), bars, 0)
         answer = await self._source.symbol_bars(symbol, first, last)
@@ -157,6 +163,14 @@ class StoredSource:
         """Release the source, and close the store once all is written."""
         await self._source.close()
         await self._store.close()
+
+
+def _serves(kept: _Symbol, came: date, days: tuple[int, int], newest: date) -> bool:
+    """Tell whether a symbol's bars, which came when `came` was the newest session, are those of the days asked for."""
+    if came == newest and (kept.first, kept.last) == days:
+        return True
+    # Who asks knows that the sessions since have no bar of it either.
+    return not kept.bars and kept.first <= days[0] and len(sessions_between(came, newest)) <= BELIEVED_SESSIONS
 
 
 def _decoded(found: tuple[date, bytes] | None, kind: type[T], newest: date | None = None) -> T | None:

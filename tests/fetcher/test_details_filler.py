@@ -240,4 +240,5 @@ async def test_without_a_list_there_is_nobody_to_ask_for(open_desk: OpenDesk) ->
     await desk.until(lambda: desk.timer.now > began + 2 * ROUND_S)
     await filler.close()
     assert bare.request_count == 0
+    assert set(desk.timer.slept) == {UPTIME_S}
     await store.close()

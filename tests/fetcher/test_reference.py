@@ -180,6 +180,7 @@ async def test_who_asks_at_once_shares_one_call(opened: Open) -> None:
 async def test_what_a_file_knows_counts_for_stored_lists_too(opened: Open) -> None:
     desk = await opened()
     await desk.symbols(LATEST)
+    await desk.close()
     told = await opened(AttributeBook({"A": Attributes("ours", SymbolType.ETF, "", "", NAN)}))
     assert (await told.reference.listings(LATEST)).symbols["A"].name == "ours"
     assert told.source.request_count == 0

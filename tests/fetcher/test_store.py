@@ -5,6 +5,7 @@ import resource
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split
 from services.market.errors import BudgetSpentError, LocalDataError, ProviderUnavailableError
-from services.market.sessions import sessions_ending, to_day_number
+from services.market.sessions import nearest_session, sessions_ending, to_day_number
 from tests.fetcher.fake_source import LATEST, FakeSource
 from tests.fetcher.test_bars import EARLY, HISTORY, SESSIONS, Sink, stream
 
@@ -173,6 +174,20 @@ async def test_a_next_session_costs_one_session_and_its_splits(opened: Open) -> 
     bars, source = await opened()
     await synced(bars)
     assert source.asked == {LATEST: 1, "splits": 1}
+
+
+async def test_that_a_symbol_has_no_bars_is_believed_for_sessions_to_come(opened: Open) -> None:
+    bars, source = await opened(latest_session=lambda: SESSIONS[-2], listed=("A", "NEVER"))
+    until = asyncio.get_running_loop().time() + 5
+    await bars.stream(("A", "NEVER"), SESSIONS[-2], HISTORY - 1, until=until, block_size=1, emit=Sink().take)
+    assert source.asked["NEVER"] == 1
+    await bars.close()
+    for newest, asked in ((LATEST, 0), (LATEST + timedelta(days=60), 1)):
+        day = nearest_session(newest)
+        bars, source = await opened(latest_session=lambda day=day: day)
+        await bars.stream(("A", "NEVER"), day, HISTORY - 1, until=until, block_size=1, emit=Sink().take)
+        assert source.asked["NEVER"] == asked
+        await bars.close()
 
 
 async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> None:
