@@ -1,5 +1,6 @@
 """Reference lists that came before: one for each session that was the newest when a list came."""
 
+import asyncio
 from datetime import date
 from typing import Final
 
@@ -50,11 +51,13 @@ class KeptLists:
         if session in self._at_hand:
             return self._at_hand[session]
         found = await self._store.answer(_question(session))
+        if found is None:
+            return None
         try:
-            listings = None if found is None else msgspec.msgpack.decode(found[1], type=tuple[Listing, ...])
+            listings = await asyncio.to_thread(msgspec.msgpack.decode, found[1], type=tuple[Listing, ...])
         except (msgspec.DecodeError, msgspec.ValidationError):
-            listings = None
-        return None if listings is None else self._take(session, listings)
+            return None
+        return await self._take(session, listings)
 
     async def newest(self, before: date | None = None) -> tuple[date, Symbols] | None:
         """Return the newest list, of those from sessions before a day if one is named; None without one."""
@@ -79,16 +82,18 @@ class KeptLists:
         if found is not None:
             return found
         sessions = sorted({*await self._stored(), session})
-        await self._store.keep_answer(_question(session), session, msgspec.msgpack.encode(listings))
+        body = await asyncio.to_thread(msgspec.msgpack.encode, listings)
+        await self._store.keep_answer(_question(session), session, body)
         for old in sessions[:-KEPT]:
             await self._store.keep_answer(_question(old), old, b"")
         days = [to_day_number(kept) for kept in sessions[-KEPT:]]
         await self._store.keep_answer(_SESSIONS, session, msgspec.msgpack.encode(days))
-        return self._take(session, listings)
+        return await self._take(session, listings)
 
-    def _take(self, session: date, listings: tuple[Listing, ...]) -> Symbols:
+    async def _take(self, session: date, listings: tuple[Listing, ...]) -> Symbols:
+        shown = await asyncio.to_thread(overlaid, listings, self._attributes)
+        taken = {listing.symbol: listing for listing in shown}
         # Two may have read it at once: who compares lists by identity must get one.
-        taken = {listing.symbol: listing for listing in overlaid(listings, self._attributes)}
         return self._at_hand.setdefault(session, taken)
 
     async def _stored(self) -> list[date]:

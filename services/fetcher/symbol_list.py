@@ -175,12 +175,16 @@ class SymbolList:
         closes = self._cache.gather((as_of,), self._index.add(tuple(revisions)))[3, 0].tolist()
         # A split from before the ones at hand may have changed older shares.
         oldest = math.inf if splits is None else to_day_number(first) - 1
-        shown = known.copy()
-        for (symbol, revision), close in zip(revisions.items(), closes, strict=True):
-            executed = (splits or {}).get(symbol, ())
-            shares = revision.shares(executed, as_of) if revision.known >= oldest else math.nan
-            shown[symbol] = completed(known[symbol], revision.details, shares * close)
-        return shown, splits is not None
+
+        def complete() -> dict[str, Listing]:
+            shown = known.copy()
+            for (symbol, revision), close in zip(revisions.items(), closes, strict=True):
+                executed = (splits or {}).get(symbol, ())
+                shares = revision.shares(executed, as_of) if revision.known >= oldest else math.nan
+                shown[symbol] = completed(known[symbol], revision.details, shares * close)
+            return shown
+
+        return await asyncio.to_thread(complete), splits is not None
 
     async def _splits(self, first: date, until: float) -> dict[str, tuple[Split, ...]] | None:
         """Return the splits from `first` on; None without them in time."""
