@@ -40,7 +40,7 @@ class DatedList:
         age = self.age(as_of)
         if age <= STALE_SESSIONS:
             return ()
-        return (f"the reference list is of {self.session}, {age} sessions before: symbols listed since then lack",)
+        return (f"the reference list is of {self.session}, {age} sessions before: it lacks what was listed since",)
 
 
 class Reference:

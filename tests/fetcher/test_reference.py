@@ -2,23 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.fetcher.details import DetailsBook
 from services.fetcher.kept_lists import KEPT
 from services.fetcher.reference import STALE_SESSIONS, DatedList, Reference
-from services.fetcher.source import Listing
+from services.fetcher.source import Details, Listing
 from services.fetcher.store import Store
 from services.fetcher.store_file import Place
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.files.attributes import AttributeBook, Attributes
 from services.market.errors import ProviderUnavailableError
-from services.market.sessions import sessions_ending
+from services.market.sessions import nearest_session, sessions_ending
 from services.market.vocabulary import SymbolType
 from tests.fetcher.fake_source import LATEST, FakeSource
 
@@ -33,15 +34,17 @@ class Desk:
         self.source = FakeSource(SymbolIndex())
         self._place = place
         self._book = book
-        self._store: Store | None = None
+        self._is_open = False
+        self.store = Store(self.source.index)
 
     async def open(self) -> None:
         """Start, or start anew as another process would."""
         await self.close()
-        self._store = Store(self.source.index)
+        self.store = Store(self.source.index)
         if self._place is not None:
-            await self._store.open(self._place)
-        self.reference = Reference(StoredSource(self.source, self._store, self._book))
+            await self.store.open(self._place)
+        self.reference = Reference(StoredSource(self.source, self.store, self._book))
+        self._is_open = True
 
     def on(self, session: date, *listed: str) -> None:
         """Let a session be the newest one, and the provider's list be so from now on."""
@@ -58,9 +61,10 @@ class Desk:
 
     async def close(self) -> None:
         """End."""
-        if self._store is not None:
+        if self._is_open:
             await self.reference.close()
-            await self._store.close()
+        self._is_open = False
+        await self.store.close()
 
 
 Open = Callable[..., Awaitable[Desk]]
@@ -154,6 +158,23 @@ async def test_a_store_keeps_the_newest_lists_only(opened: Open) -> None:
     await desk.open()
     assert await desk.symbols(DAYS[0]) == {f"S{len(DAYS) - KEPT}"}
     assert await desk.symbols(LATEST) == {f"S{len(DAYS) - 2}"}
+
+
+async def test_lists_and_details_outlive_the_answers_of_later_years(opened: Open) -> None:
+    desk = await opened()
+    desk.on(DAYS[0], "A")
+    await desk.symbols(DAYS[0])
+    book = DetailsBook(desk.store)
+    book.add("A", Details("A", SymbolType.COMMON, "XNYS", "6021", 5.0), DAYS[0])
+    await book.save()
+    desk.on(nearest_session(DAYS[0] + timedelta(days=800)), "A", "NEW")
+    await desk.reference.splits(DAYS[0])
+    await desk.refreshed()
+    await desk.open()
+    assert await desk.symbols(DAYS[1]) == {"A"}
+    again = DetailsBook(desk.store)
+    await again.load()
+    assert again.known_count == 1
 
 
 async def test_a_list_that_failed_is_asked_for_again(opened: Open) -> None:

@@ -202,6 +202,17 @@ async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> N
     assert np.isfinite(sink.panels[0].bars).all()
 
 
+async def test_a_list_far_behind_is_used_and_said(opened: Open) -> None:
+    early = sessions_ending(LATEST, 9)[0]
+    bars, _ = await opened(latest_session=lambda: early, listed=("A", "OLD"))
+    await bars.listed(early, HISTORY, until=asyncio.get_running_loop().time() + 5)
+    await bars.close()
+    bars, _ = await opened(listings=asyncio.Event().wait)
+    listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 5)
+    assert [listing.symbol for listing in listed.listings] == ["A", "OLD"]
+    assert listed.notices == (f"the reference list is of {early}, 8 sessions before: it lacks what was listed since",)
+
+
 async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) -> None:
     bars, _ = await opened(listings=asyncio.Event().wait, traded=("A", "BACpB"), pace=Pace("basic", 12.0))
     listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.5)
