@@ -84,6 +84,17 @@ class Regime:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """Of how many of the requested symbols an attribute is known."""
+
+    symbol_count: int
+    type_count: int
+    exchange_count: int
+    sector_count: int
+    market_cap_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScanReport:
     """A whole scan. requested_count = scored_count + omitted_count; `timings` are seconds by stage.
 
@@ -113,3 +124,4 @@ class ScanReport:
     sessions_wanted: int
     versions: Mapping[str, str]
     notices: tuple[str, ...]
+    coverage: Coverage

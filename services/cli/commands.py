@@ -100,7 +100,9 @@ def up(  # noqa: PLR0913  # a parameter a flag
     Gateway 50051, fetcher 50052, scorer 50053, inference 50054, simulator 8100, all on 127.0.0.1.
     """
     source = choose(SourceFlags(provider, plan, bars, universe, latency_ms, raw, splits))
-    listing = partial(plan_stack, source, environment=os.environ, program=context.obj, home=absolute(home))
+    listing = partial(
+        plan_stack, source, environment=os.environ, program=context.obj, home=absolute(home), lasting=True
+    )
     refuse_taken_ports(listing(STANDARD_ADDRESSES))
     with open_stack(STANDARD_ADDRESSES, listing, absolute(home)) as stack:
         from services.cli.up import run  # noqa: PLC0415  # loads while the processes start

@@ -6,7 +6,7 @@ from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 
-from services.cli.answer import Omission, Regime, Row, ScanReport, ScanStart, ScanStep
+from services.cli.answer import Coverage, Omission, Regime, Row, ScanReport, ScanStart, ScanStep
 from services.cli.options import ScanRequest
 from services.market.vocabulary import Flag, Reason, Signal, SymbolType, Trend, Volatility
 from technic.v1 import gateway_service_pb2 as pb
@@ -116,6 +116,17 @@ def to_report(result: pb.ScanResult, rows: Sequence[Row]) -> ScanReport:
         sessions_wanted=result.sessions_wanted,
         versions={part: result.versions[part] for part in sorted(result.versions)},
         notices=tuple(result.notices),
+        coverage=_coverage(result.coverage),
+    )
+
+
+def _coverage(coverage: pb.AttributeCoverage) -> Coverage:
+    return Coverage(
+        symbol_count=coverage.symbol_count,
+        type_count=coverage.type_count,
+        exchange_count=coverage.exchange_count,
+        sector_count=coverage.sector_count,
+        market_cap_count=coverage.market_cap_count,
     )
 
 

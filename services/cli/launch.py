@@ -33,6 +33,9 @@ _ALLOCATION: Final = {
     "MALLOC_TRIM_THRESHOLD_": "536870912",
 }
 
+_COLD: Final = {"FETCHER_WARM_SESSIONS": "0", "FETCHER_WARM_AT": ""}
+"""Settings of a fetcher that nobody comes to a second time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -96,6 +99,8 @@ def plan_stack(
     program: Program = service_program,
     home: Path | None = None,
     names: Collection[str] = SERVICES,
+    *,
+    lasting: bool = False,
 ) -> tuple[ServiceCommand, ...]:
     """List the processes that serve scans over a source of bars.
 
@@ -106,12 +111,13 @@ def plan_stack(
         program: command line of a service by its name.
         home: folder of ours for what is worth keeping; None for the services' own choice.
         names: the services that are wanted.
+        lasting: whether they stay; those of one command bring nothing into memory but what it asks for.
     """
     secrets = (*KEY_VARIABLES, SIMULATOR_KEY_VARIABLE)
     shared = _ALLOCATION | {name: value for name, value in environment.items() if name not in secrets}
     shared["TECHNIC_EXIT_WITH_STDIN"] = "1"
     links = {
-        "fetcher": _fetcher_settings(source, addresses, home),
+        "fetcher": _fetcher_settings(source, addresses, home) | ({} if lasting else _COLD),
         "scorer": {"SCORER_FETCHER_ADDRESS": addresses.fetcher},
         "inference": {},
         "gateway": {

@@ -43,6 +43,7 @@ def to_document(report: ScanReport, *, with_ledger: bool) -> dict[str, Any]:
         "cache": {"hit_count": report.cache_hit_count, "miss_count": report.cache_miss_count},
         "sessions": {"ready": report.sessions_ready, "wanted": report.sessions_wanted},
         "versions": dict(report.versions),
+        "coverage": asdict(report.coverage),
         "notices": list(report.notices),
     }
 

@@ -112,6 +112,7 @@ def _summary(report: ScanReport) -> Iterator[Text]:
         f"provider calls {report.provider_request_count:,}, "
         f"cache {report.cache_hit_count:,} hits {report.cache_miss_count:,} misses"
     )
+    yield Text(_coverage(report))
     yield Text(f"seconds: {_listed({stage: f'{seconds:.3f}' for stage, seconds in report.timings.items()})}")
     yield Text(f"versions: {_listed({part: _short(version) for part, version in report.versions.items()})}")
     for notice in report.notices:
@@ -126,6 +127,14 @@ def _regime(report: ScanReport) -> str:
     regime = report.regime
     missing = f", missing {' '.join(regime.missing_symbols)}" if regime.missing_symbols else ""
     return f"market: trend {regime.trend or 'unknown'}, volatility {regime.volatility or 'unknown'}{missing}"
+
+
+def _coverage(report: ScanReport) -> str:
+    known = report.coverage
+    return (
+        f"known of {known.symbol_count:,}: type {known.type_count:,}, exchange {known.exchange_count:,}, "
+        f"sector {known.sector_count:,}, market cap {known.market_cap_count:,}"
+    )
 
 
 def _listed(values: Mapping[str, str]) -> str:

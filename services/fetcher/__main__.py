@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     from services.fetcher.store import Store
     from services.fetcher.stored_source import StoredSource
     from services.fetcher.symbols import SymbolIndex
+    from services.fetcher.warming import WarmPlan
     from services.market.scoring import ScoringConfig
     from services.rpc.serve import ServerSpec
     from technic.v1 import fetcher_service_pb2_grpc
@@ -53,10 +54,15 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
         place = await find_place(settings)
         if place is not None:
             await store.open(place)
+            await bars.details.load()
 
     async def warm() -> None:
         if settings.provider != "files":
             await asyncio.gather(asyncio.to_thread(decode.warm, index), open_store())
+            if settings.details:
+                bars.filler.start()
+        at = time.fromisoformat(settings.warm_at) if settings.warm_at else None
+        bars.warming.start(WarmPlan(settings.warm_sessions, at), clock(settings.clock))
 
     try:
         yield ServerSpec("fetcher", settings.address, register, ("technic.v1.FetcherService",), warm)

@@ -1,51 +1,53 @@
-"""The core of the fetcher: which sessions a request means, what is there, and the blocks that go out.
-
-A stream of bars goes through four steps:
-  1. `window` turns as_of and a count into sessions and splits.
-  2. `SessionSync.wait` brings the missing sessions, until the deadline comes near.
-  3. `Blocks.send` cuts the raw bars of the next symbols out of L1 and restates them for splits.
-  4. `_repair` asks for symbols without any bar one by one, where the plan affords it.
-"""
+"""The core of the fetcher: which session a request means, which symbols there are, and streams of their bars."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
+from typing import Final
 
+from services.fetcher.activity import Activity
+from services.fetcher.bar_stream import BarStreams, Emit, StreamSummary
 from services.fetcher.blocks import Blocks
 from services.fetcher.cache import SessionCache
+from services.fetcher.details import DetailsBook
+from services.fetcher.details_filler import DetailsFiller
 from services.fetcher.reference import Reference
-from services.fetcher.repair import Repair
 from services.fetcher.running import RunningBars
-from services.fetcher.split_check import NEVER_RESTATED, WAIT_S, SplitCheck
+from services.fetcher.series import SymbolSeries
+from services.fetcher.split_check import NEVER_RESTATED, SplitCheck
 from services.fetcher.store import Store
 from services.fetcher.store_sync import StoreSync
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import Listed, SymbolList
 from services.fetcher.symbols import SymbolIndex
-from services.fetcher.sync import SessionSync, SyncState
+from services.fetcher.sync import SessionSync
+from services.fetcher.timer import LoopTimer
+from services.fetcher.warming import Warming
 from services.fetcher.window import Window, session_of, sessions_of
 from services.market import sessions as calendar
-from services.market.adjust import doubtful_symbols
 from services.market.errors import InvalidRequestError
-from services.market.panel import Panel
-from services.market.vocabulary import Reason
 
-Omissions = tuple[tuple[str, Reason], ...]
-Emit = Callable[[SyncState | Panel | Omissions], Awaitable[None]]
-"""Takes what goes out next: progress, a block of bars, or symbols without any."""
+OLDER_SESSIONS: Final = 5
+"""Sessions by which the newest one at hand may be older than the newest one, while the provider is down."""
+CONTEXT_COUNT: Final = 10
+"""Symbols that a request has beside those of a scan: the ETFs that tell of the market as a whole, roughly."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSummary:
-    """What a stream of bars came to: sessions there and wanted, bars refused while it waited, seconds left."""
+@dataclass(slots=True)
+class HitCounts:
+    """Sessions that requests found in memory, in the store, or had to ask for; since the start."""
 
-    as_of: date
-    ready_count: int
-    wanted_count: int
-    refused_count: int
-    eta_s: float | None
+    memory: int = 0
+    store: int = 0
+    missed: int = 0
+
+    def add(self, summary: StreamSummary) -> None:
+        """Count what a stream found."""
+        self.memory += len(summary.holding.memory)
+        self.store += len(summary.holding.stored)
+        self.missed += len(summary.holding.missing)
 
 
 class Bars:
@@ -60,7 +62,13 @@ class Bars:
         clock: tells now, as an aware time.
 
     Attributes:
+        cache: L1.
+        counts: how often sessions were there.
         stored: brings bars into the store and tells what is there.
+        activity: to be told of all that somebody waits for.
+        details: what single calls told of symbols.
+        filler: asks for more of them in the background.
+        warming: brings bars into L1 ahead of scans.
     """
 
     def __init__(
@@ -74,19 +82,36 @@ class Bars:
         clock: Callable[[], datetime] = partial(datetime.now, calendar.NEW_YORK),  # noqa: B008 - a function
     ) -> None:
         self._source = source
-        self._cache = cache
-        self._blocks = Blocks(index, cache)
-        self._early_sessions = early_sessions
+        self.cache = cache
         self._sync = SessionSync(self._source, cache)
         self._reference = Reference(self._source)
-        self._symbols = SymbolList(self._reference, self._sync, index, cache, self._source)
-        self._repair = Repair(self._source, index, cache)
+        self.details = DetailsBook(store)
+        self._symbols = SymbolList(self._reference, self._sync, index, cache, self._source, self.details)
         self._running = RunningBars(self._source, clock)
         self._check = SplitCheck(self._source, store, self._reference, index, cache)
+        series = SymbolSeries(source)
+        blocks = Blocks(index, cache, series)
+        self._streams = BarStreams(
+            source,
+            cache,
+            series,
+            self._sync,
+            self._symbols,
+            self._reference,
+            self._running,
+            self._check,
+            blocks,
+            early_sessions,
+        )
+        self.counts = HitCounts()
         self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference, self._check)
+        timer = LoopTimer()
+        self.activity = Activity(timer)
+        self.filler = DetailsFiller(source, self.details, self._symbols, self._sync, self.activity, timer)
+        self.warming = Warming(source, self._sync, cache, self._symbols, self._reference, self.activity, timer)
 
     def __repr__(self) -> str:
-        return f"Bars({self._source.name}, {self._cache!r})"
+        return f"Bars({self._source.name}, {self.cache!r})"
 
     def resolve(self, as_of: str, *, include_running: bool = False) -> date:
         """Return the session of an ISO date, or the newest completed one for an empty text.
@@ -122,15 +147,41 @@ class Bars:
         """Name of the provider's plan; empty without one."""
         return self._source.pace.plan
 
-    async def listed(self, as_of: date, history_count: int, *, until: float) -> Listed:
+    async def listed(
+        self, as_of: date, history_count: int, *, until: float, symbol_count: int = 0, newest: bool = False
+    ) -> Listed:
         """Return the symbols by liquidity on as_of, and begin to fetch the window; see `SymbolList.listed`.
 
         While as_of is running, the order is that of the newest completed session.
+
+        Args:
+            as_of: a session, as `resolve` gave it.
+            history_count: number of sessions, ending with as_of, to begin with; 0 for none.
+            until: the loop's time after which nothing is waited for.
+            symbol_count: symbols that will be asked for; 0 for the whole list. A few may come one by one.
+            newest: whether as_of stands for the newest session: while the provider is down, the newest one that is at
+                hand will do, which a notice says.
         """
+        listed = await self._listed(as_of, history_count, until, symbol_count)
+        older = self._at_hand(as_of) if newest and as_of not in self.cache and self._source.failing else None
+        if older is None or self.is_running(as_of):
+            return listed
+        listed = await self._listed(older, history_count, until, symbol_count)
+        notice = f"the provider is failing: as of {older}, the newest session at hand, instead of {as_of}"
+        return replace(listed, notices=(*listed.notices, notice))
+
+    def _at_hand(self, as_of: date) -> date | None:
+        """Return the newest session before as_of, of the last few, that is in memory or stored; None without one."""
+        recent = calendar.sessions_ending(as_of, OLDER_SESSIONS + 1)[-2::-1]
+        return next((one for one in recent if one in self.cache or self._source.is_stored(one)), None)
+
+    async def _listed(self, as_of: date, history_count: int, until: float, symbol_count: int) -> Listed:
         sessions = sessions_of(as_of, history_count) if history_count else ()
         running = self.is_running(as_of)
         newest, completed = (self._source.latest_session(), sessions[:-1]) if running else (as_of, sessions)
-        listing = asyncio.create_task(self._symbols.listed(newest, completed, until))
+        missing = len(self._streams.holding(completed).missing)
+        whole = not symbol_count or symbol_count + CONTEXT_COUNT >= missing
+        listing = asyncio.create_task(self._symbols.listed(newest, completed, until, whole=whole))
         try:
             if sessions:
                 self._check.begin(sessions)
@@ -141,7 +192,7 @@ class Bars:
         finally:
             listing.cancel()
             await asyncio.gather(listing, return_exceptions=True)
-        return replace(listed, notices=(*listed.notices, notice))
+        return replace(listed, as_of=as_of, notices=(*listed.notices, notice))
 
     async def stream(
         self, symbols: Sequence[str], as_of: date, history_count: int, *, until: float, block_size: int, emit: Emit
@@ -163,66 +214,16 @@ class Bars:
         sessions, running = sessions_of(as_of, history_count), self.is_running(as_of)
         if running and history_count < 2:
             raise InvalidRequestError("history_count 1 is the running session alone: ask for 2 or more")
-        completed = sessions[:-1] if running else sessions
-        refused_before, began = self._sync.refused_count, asyncio.get_running_loop().time()
-        missing_before = sum(session not in self._cache for session in completed)
-        self._check.begin(sessions)
-        asking = asyncio.create_task(self._window(sessions, running=running))
-        try:
-            failure = await self._sync.wait(completed, until, emit)
-            window = await asking
-        finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
-        if all(session in self._cache for session in completed[-self._early_sessions :]):
-            window = replace(window, suspects=await self._suspects(window, until))
-            await self._send_all(symbols, window, until, block_size, emit)
-        elif failure is not None:
-            raise failure
-        missing = sum(session not in self._cache for session in completed)
-        elapsed_s = asyncio.get_running_loop().time() - began
-        return StreamSummary(
-            as_of=as_of,
-            ready_count=len(sessions) - missing,
-            wanted_count=len(sessions),
-            refused_count=self._sync.refused_count - refused_before,
-            eta_s=self._source.pace.eta_s(missing, missing_before - missing, elapsed_s),
-        )
-
-    async def _window(self, sessions: tuple[date, ...], *, running: bool) -> Window:
-        """Bring what is laid over the raw bars: splits, and the bars so far of a running session."""
-        snapshot = await self._running.get(sessions[-1]) if running else None
-        return Window(sessions, await self._reference.splits(sessions[0]), snapshot)
-
-    async def _suspects(self, window: Window, until: float) -> frozenset[str]:
-        """Return the symbols whose splits contradict each other, or the provider's own adjusted bars."""
-        first, as_of = (calendar.to_day_number(window.sessions[place]) for place in (0, -1))
-        patience = asyncio.get_running_loop().time() + WAIT_S
-        checked = await self._check.suspects(window.sessions, min(until, patience))
-        return checked | doubtful_symbols(window.splits, first, as_of)
-
-    async def _send_all(
-        self, symbols: Sequence[str], window: Window, until: float, block_size: int, emit: Emit
-    ) -> None:
-        """Emit the blocks, those of repaired symbols last, then the omissions."""
-        lacking = await self._blocks.send(symbols, window, block_size, emit)
-        if not lacking:
-            return
-        patience = asyncio.get_running_loop().time() + REASONS_WAIT_S
-        listings = await self._symbols.known(window.completed[-1], min(until, patience))
-        repaired, omissions = await self._repair.run(lacking, window.completed, listings, until)
-        await self._blocks.send(repaired, window, block_size, emit)
-        if omissions:
-            await emit(omissions)
+        summary = await self._streams.run(symbols, Window(sessions, {}), running, until, block_size, emit)
+        self.counts.add(summary)
+        return summary
 
     async def close(self) -> None:
-        """End all work and release the source."""
+        """End all work, that of the background first, and release the source."""
+        await self.warming.close()
+        await self.filler.close()
         await self._sync.close()
         await self._check.close()
         await self._running.close()
         await self._reference.close()
         await self._source.close()
-
-
-REASONS_WAIT_S = 2.0
-"""Seconds that symbols without bars wait for the reference list, which tells the unknown ones from the others."""

@@ -1,10 +1,11 @@
-"""Listings made of, or completed by, what a file knows of symbols."""
+"""Listings made of, or completed by, what a file knows of symbols, or what single calls told of them."""
 
 import math
 from collections.abc import Iterable
 
-from services.fetcher.source import Listing
+from services.fetcher.source import Details, Listing
 from services.files.attributes import AttributeBook, Attributes
+from services.market.sectors import sector_of
 from services.market.vocabulary import SymbolType
 
 
@@ -39,4 +40,22 @@ def _overlaid(listing: Listing, known: Attributes | None) -> Listing:
         exchange=known.exchange or listing.exchange,
         sector=known.sector or listing.sector,
         market_cap=listing.market_cap if math.isnan(known.market_cap) else known.market_cap,
+    )
+
+
+def completed(listing: Listing, details: Details, market_cap: float) -> Listing:
+    """Return a listing with the details where neither a file nor the provider's list said anything.
+
+    Args:
+        listing: overlaid already.
+        details: of its symbol.
+        market_cap: shares x close, USD; NaN = unknown.
+    """
+    return Listing(
+        symbol=listing.symbol,
+        name=listing.name,
+        type=details.type if listing.type is SymbolType.UNKNOWN else listing.type,
+        exchange=listing.exchange or details.exchange,
+        sector=listing.sector or sector_of(details.sic_code),
+        market_cap=market_cap if math.isnan(listing.market_cap) else listing.market_cap,
     )

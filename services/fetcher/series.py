@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+import numpy as np
 from cachetools import LRUCache
 
 from services.fetcher.source import Listing, SymbolBars
 from services.fetcher.stored_source import StoredSource
 from services.market.errors import MalformedAnswerError, ProviderAuthError, TechnicError
+from services.market.sessions import to_day_number
 from services.market.vocabulary import Reason
 
 SERIES_LIMIT: Final = 4_096
@@ -51,6 +53,15 @@ class SymbolSeries:
         """Return the bars of a symbol over the sessions and perhaps some more; None if they are not here."""
         kept = self._kept.get(symbol)
         return kept.bars if kept is not None and kept.covers(sessions) else None
+
+    def close(self, symbol: str, session: date) -> float | None:
+        """Return the raw close of a symbol in a session, USD; None if there is none here."""
+        kept, day = self._kept.get(symbol), to_day_number(session)
+        if kept is None:
+            return None
+        place = int(np.searchsorted(kept.bars.session_days, day))
+        there = place < len(kept.bars.session_days) and kept.bars.session_days[place] == day
+        return float(kept.bars.bars[3, place]) if there else None
 
     async def lacking(self, symbols: Sequence[str], sessions: Sequence[date]) -> tuple[str, ...]:
         """Return those symbols whose bars would take a call to the provider, in their order."""

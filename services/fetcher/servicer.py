@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from services.fetcher.cache_rpcs import CacheRpcs
 from services.fetcher.deadlines import deadline, fetch_deadline
+from services.fetcher.messages import event_message, list_message, summary_message
 from services.fetcher.store_rpcs import StoreRpcs
-from services.fetcher.sync import SyncState
 from services.market.errors import InvalidRequestError
-from services.market.panel import Panel
-from services.rpc.wire import block_size, number, omissions_to_messages, write_panel
+from services.rpc.wire import block_size
 from technic.v1 import fetcher_service_pb2 as pb
 from technic.v1 import fetcher_service_pb2_grpc
 
 if TYPE_CHECKING:
     import grpc
 
-    from services.fetcher.bars import Bars, Omissions
+    from services.fetcher.bar_stream import Event
+    from services.fetcher.bars import Bars
     from services.fetcher.source import Listing
-    from services.fetcher.symbol_list import Listed
 
 SYMBOL_LIMIT = 25_000
 """Symbols of one call: the 20,000 of a scan, and what the scorer adds for context."""
@@ -26,7 +26,7 @@ LISTING_SHARE = 0.5
 """Share of a call's time that the reference list is waited for."""
 
 
-class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer):
+class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer):
     """Serves `Bars` as technic.v1.FetcherService."""
 
     def __init__(self, bars: Bars) -> None:
@@ -42,11 +42,17 @@ class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer
         total = self._bars.request_total
         as_of = self._bars.resolve(request.as_of, include_running=request.include_running)
         provisional = self._bars.is_running(as_of)
-        until = deadline(context, LISTING_SHARE)
-        listed = await self._bars.listed(as_of, request.history_count, until=until)
+        with self._bars.activity.busy():
+            listed = await self._bars.listed(
+                as_of,
+                request.history_count,
+                until=deadline(context, LISTING_SHARE),
+                symbol_count=request.symbol_count,
+                newest=not request.as_of,
+            )
         provider, simulated = self._bars.provider
         response = pb.ListSymbolsResponse(
-            as_of=as_of.isoformat(),
+            as_of=listed.as_of.isoformat(),
             provider=provider,
             simulated=simulated,
             provider_request_total=total,
@@ -56,23 +62,11 @@ class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer
         )
         if request.include_running and not request.as_of and not provisional:
             response.notices.append(f"no session is running now: as_of is the newest completed one, {as_of}")
-        response.MergeFrom(self._list_message(listed))
-        return response
-
-    def _list_message(self, listed: Listed) -> pb.ListSymbolsResponse:
-        """Write the columns of a list; those of the last one are kept, since most scans ask for the same."""
+        # Most scans ask for the list of the scan before.
         if self._last_list is None or self._last_list[0] is not listed.listings:
-            message = pb.ListSymbolsResponse(
-                symbols=[listing.symbol for listing in listed.listings],
-                names=[listing.name for listing in listed.listings],
-                types=[number(listing.type) for listing in listed.listings],
-                exchanges=[listing.exchange for listing in listed.listings],
-                sectors=[listing.sector for listing in listed.listings],
-                market_caps=[listing.market_cap for listing in listed.listings],
-                dollar_volumes=listed.dollar_volumes,
-            )
-            self._last_list = (listed.listings, message)
-        return self._last_list[1]
+            self._last_list = (listed.listings, list_message(listed))
+        response.MergeFrom(self._last_list[1])
+        return response
 
     async def StreamBars(  # noqa: N802  # grpc's name
         self, request: pb.StreamBarsRequest, context: grpc.aio.ServicerContext[Any, pb.StreamBarsResponse]
@@ -83,38 +77,16 @@ class FetcherServicer(StoreRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer
         if len(set(request.symbols)) != len(request.symbols):
             raise InvalidRequestError("symbols has duplicates: name each symbol once")
 
-        async def emit(event: SyncState | Panel | Omissions) -> None:
-            await context.write(self._message(event))
+        async def emit(event: Event) -> None:
+            await context.write(event_message(event, self._bars.request_total))
 
-        summary = await self._bars.stream(
-            tuple(request.symbols),
-            self._bars.resolve(request.as_of, include_running=request.include_running),
-            request.history_count,
-            until=fetch_deadline(context, len(request.symbols)),
-            block_size=block_size(max(1, request.history_count)),
-            emit=emit,
-        )
-        message = pb.FetchSummary(
-            as_of=summary.as_of.isoformat(),
-            sessions_ready=summary.ready_count,
-            sessions_wanted=summary.wanted_count,
-            provider_request_total=self._bars.request_total,
-            refused_bar_count=summary.refused_count,
-            eta_seconds=summary.eta_s,
-            plan=self._bars.plan,
-        )
-        await context.write(pb.StreamBarsResponse(summary=message))
-
-    def _message(self, event: SyncState | Panel | Omissions) -> pb.StreamBarsResponse:
-        if isinstance(event, Panel):
-            response = pb.StreamBarsResponse()
-            write_panel(event, response.block)
-            return response
-        if isinstance(event, SyncState):
-            progress = pb.FetchProgress(
-                sessions_ready=event.ready_count,
-                sessions_wanted=event.wanted_count,
-                provider_request_total=self._bars.request_total,
+        with self._bars.activity.busy():
+            summary = await self._bars.stream(
+                tuple(request.symbols),
+                self._bars.resolve(request.as_of, include_running=request.include_running),
+                request.history_count,
+                until=fetch_deadline(context, len(request.symbols)),
+                block_size=block_size(max(1, request.history_count)),
+                emit=emit,
             )
-            return pb.StreamBarsResponse(progress=progress)
-        return pb.StreamBarsResponse(omissions=pb.OmissionBatch(omissions=omissions_to_messages(event)))
+        await context.write(pb.StreamBarsResponse(summary=summary_message(summary, self._bars)))

@@ -48,6 +48,18 @@ class FetcherSettings(ServiceSettings):
         description="Parquet or CSV file of names, types and market caps, which count before the provider's; "
         "for files, else universe.parquet beside the bars.",
     )
+    details: bool = Field(
+        default=True,
+        description="Whether type, industry and shares of each symbol are asked for in the background, a call each.",
+    )
+    warm_sessions: int = Field(
+        default=300, ge=0, le=2000, description="Sessions brought into memory after the start; 0 for none."
+    )
+    warm_at: str = Field(
+        default="08:00",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
+        description="New York time of session days at which memory is filled anew; empty for never.",
+    )
     api_key: SecretStr = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("MASSIVE_API_KEY", "POLYGON_API_KEY"),

@@ -68,7 +68,7 @@ class SplitCheck:
     def __repr__(self) -> str:
         return f"SplitCheck({len(self._known)} windows, {len(self._asking)} asked for)"
 
-    def begin(self, sessions: Sequence[date]) -> None:
+    def begin(self, sessions: Sequence[date], *, even_if_scarce: bool = False) -> None:
         """Begin to ask for what the check of a window needs, if that is not here; it goes on when nobody waits.
 
         Where calls are scarce, not before the window's first session is here: there may be an hour of calls to come.
@@ -76,9 +76,9 @@ class SplitCheck:
         key = (sessions[0], sessions[-1])
         if key in self._known or _useful(self._asking.get(key)):
             return
-        if self._source.pace.spacing_s >= SCARCE_S and not self._is_here(sessions[0]):
+        if self._source.pace.spacing_s >= SCARCE_S and not self._is_here(sessions[0]) and not even_if_scarce:
             return
-        task = asyncio.create_task(self._ask(tuple(sessions)), name=f"split check {key[1]}")
+        task = asyncio.create_task(self._ask(tuple(sessions)), name=f"split check {sessions[-1]}")
         # Those who wait are told of a failure; with nobody waiting it is no news.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._asking[key] = task
@@ -107,6 +107,35 @@ class SplitCheck:
             if adjusted is not None:
                 await self._compare(sessions, adjusted, splits)
         return self._known.get(key, frozenset())
+
+    async def suspects_among(
+        self, sessions: Sequence[date], closes: Mapping[str, float], until: float
+    ) -> frozenset[str]:
+        """Return the suspects among some symbols, as `suspects` does where the sessions themselves are not here.
+
+        Args:
+            sessions: as of `suspects`.
+            closes: raw close in the first session by symbol, USD; one that is absent is not checked.
+            until: as of `suspects`.
+        """
+        key = (sessions[0], sessions[-1])
+        if key in self._known:
+            return self._known[key] & closes.keys()
+        self.begin(sessions, even_if_scarce=True)
+        try:
+            async with asyncio.timeout_at(until):
+                theirs = await asyncio.shield(self._asking[key])
+                splits = await self._reference.splits(sessions[0])
+        except (TimeoutError, TechnicError) as error:
+            structlog.get_logger().warning("split_check_failed", as_of=str(key[1]), error=repr(error))
+            return frozenset()
+        if theirs is None:
+            return self._known.get(key, frozenset()) & closes.keys()
+        known = self._index.add(tuple(closes))
+        raw = np.full(len(self._index), np.nan)
+        raw[known] = tuple(closes.values())
+        columns = disagreeing(theirs, raw[theirs.columns], self._columns_of(splits), to_day_number(key[1]))
+        return frozenset(map(self._index.symbol_at, columns))
 
     def _is_here(self, session: date) -> bool:
         return session in self._cache or self._source.is_stored(session)

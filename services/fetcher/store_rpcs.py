@@ -47,7 +47,8 @@ class StoreRpcs:
             await context.write(message)
 
         count = request.history_count or DEFAULT_HISTORY
-        await self._bars.stored.run(as_of, count, until=deadline(context, default_s=SYNC_DEADLINE_S), report=report)
+        with self._bars.activity.busy():
+            await self._bars.stored.run(as_of, count, until=deadline(context, default_s=SYNC_DEADLINE_S), report=report)
 
     async def GetStoreStatus(  # noqa: N802  # grpc's name
         self,

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import date
 
-from services.fetcher.reference import Reference
+from services.fetcher.reference import STALE_SESSIONS, Reference
 from services.fetcher.split_check import SplitCheck
 from services.fetcher.store import Store, StoreStatus
 from services.fetcher.stored_source import StoredSource
@@ -83,7 +83,7 @@ class StoreSync:
             async with asyncio.timeout_at(until):
                 await asyncio.gather(
                     self._reference.splits(sessions[0]),
-                    self._reference.listings(),
+                    self._reference.refresh(STALE_SESSIONS),
                     self._check.suspects(sessions, until),
                 )
                 await self._store.flush()

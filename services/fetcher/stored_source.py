@@ -6,18 +6,20 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from services.fetcher.overlay import overlaid
+from services.fetcher.kept_lists import KeptLists
 from services.fetcher.source import BarSource, Details, Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.store import Store
 from services.files.attributes import AttributeBook
 from services.market.adjust import Split
 from services.market.panel import FIELDS
-from services.market.sessions import to_day_number
+from services.market.sessions import sessions_between, to_day_number
 
 T = TypeVar("T")
 
-_LISTINGS: Final = "listings"
 _SPLITS: Final = "splits"
+
+BELIEVED_SESSIONS: Final = 20
+"""Sessions for which it is believed that a symbol has no bars; later ones would show them if it traded."""
 
 
 class _Splits(msgspec.Struct, array_like=True):
@@ -39,19 +41,22 @@ class _Symbol(msgspec.Struct, array_like=True):
 class StoredSource:
     """A `BarSource` that asks another one for what its store lacks, and stores the answers.
 
-    Bars of a session never change. The reference list, the splits and the bars of single symbols are taken from the
-    store if no session has ended since they came.
+    Bars of a session never change. The splits and the bars of single symbols are taken from the store if no session has
+    ended since they came.
 
     Args:
         source: the other one.
         store: where answers are kept.
         attributes: what a file knows of the symbols; it counts before what the provider says, and is not stored.
+
+    Attributes:
+        lists: the reference lists that came before.
     """
 
     def __init__(self, source: BarSource, store: Store, attributes: AttributeBook | None = None) -> None:
         self._source = source
         self._store = store
-        self._attributes = attributes or AttributeBook({})
+        self.lists = KeptLists(store, attributes or AttributeBook({}))
 
     def __repr__(self) -> str:
         return f"StoredSource({self._source!r}, {self._store!r})"
@@ -128,20 +133,8 @@ class StoredSource:
         return bars
 
     async def listings(self) -> tuple[Listing, ...]:
-        """Return the reference list, each symbol once."""
-        newest = self.latest_session()
-        kept = await self.kept_listings()
-        if kept is not None and kept[0] == newest:
-            return kept[1]
-        listings = await self._source.listings()
-        await self._store.keep_answer(_LISTINGS, newest, msgspec.msgpack.encode(listings))
-        return overlaid(listings, self._attributes)
-
-    async def kept_listings(self) -> tuple[date, tuple[Listing, ...]] | None:
-        """Return the reference list in the store, and which session was the newest one then; None without one."""
-        found = await self._store.answer(_LISTINGS)
-        listings = _decoded(found, tuple[Listing, ...])
-        return None if found is None or listings is None else (found[0], overlaid(listings, self._attributes))
+        """Return the reference list as the source has it now, each symbol once; see `lists` for those before."""
+        return await self._source.listings()
 
     async def splits(self, first: date) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; duplicates and future ones included."""
@@ -160,12 +153,15 @@ class StoredSource:
         return kept is not None and (kept.first, kept.last) == (to_day_number(first), to_day_number(last))
 
     async def symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:
-        """Return the raw bars of one symbol; empty for an unknown one."""
+        """Return the raw bars of one symbol; empty for an unknown one.
+
+        That a symbol has no bars is believed for a while: who comes to have some has too few to be scored.
+        """
         question, newest = _question(symbol), self.latest_session()
         days = (to_day_number(first), to_day_number(last))
         found = await self._store.answer(question)
-        kept = _decoded(found, _Symbol, newest)
-        if kept is not None and (kept.first, kept.last) == days:
+        kept = _decoded(found, _Symbol)
+        if found is not None and kept is not None and _serves(kept, found[0], days, newest):
             bars = np.frombuffer(kept.bars, "<f8").reshape(len(FIELDS), -1)
             return SymbolBars(symbol, np.frombuffer(kept.session_days, "<i4"), bars, 0)
         answer = await self._source.symbol_bars(symbol, first, last)
@@ -181,6 +177,14 @@ class StoredSource:
 
 def _question(symbol: str) -> str:
     return f"symbol {symbol}"
+
+
+def _serves(kept: _Symbol, came: date, days: tuple[int, int], newest: date) -> bool:
+    """Tell whether a symbol's bars, which came when `came` was the newest session, are those of the days asked for."""
+    if came == newest and (kept.first, kept.last) == days:
+        return True
+    # Who asks knows that the sessions since have no bar of it either.
+    return not kept.bars and kept.first <= days[0] and len(sessions_between(came, newest)) <= BELIEVED_SESSIONS
 
 
 def _decoded(found: tuple[date, bytes] | None, kind: type[T], newest: date | None = None) -> T | None:

@@ -10,13 +10,18 @@ from typing import Final
 import numpy as np
 
 from services.fetcher.cache import SessionCache
+from services.fetcher.details import DetailsBook
+from services.fetcher.overlay import completed
 from services.fetcher.reference import Reference
 from services.fetcher.source import Listing
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
-from services.market.errors import BudgetSpentError, ProviderUnavailableError
+from services.market.adjust import Split
+from services.market.errors import BudgetSpentError, ProviderUnavailableError, TechnicError
+from services.market.sessions import sessions_ending, to_day_number
 from services.market.universe import type_by_suffix
+from services.market.vocabulary import DEFAULT_TYPES
 
 LISTING_WAIT_S: Final = 10.0
 """Seconds that the list of symbols waits for the newest session, for the order by liquidity."""
@@ -24,6 +29,8 @@ SCARCE_S: Final = 1.0
 """Seconds from call to call from which on it matters what is asked for first."""
 HEAD_START_S: Final = 0.1
 """Seconds that the first calls get to go out before the others where calls are scarce."""
+RECENT: Final = 10
+"""Sessions that are looked through for the newest one in memory."""
 SCARCE_WAIT_S: Final = 5.0
 """Seconds that the reference list is waited for where calls are scarce: its dozen of pages takes minutes there."""
 
@@ -33,12 +40,14 @@ class Listed:
     """The reference list, most liquid first, then by symbol.
 
     Attributes:
+        as_of: the session.
         listings: the list.
         dollar_volumes: one a listing: close x volume of as_of, USD; 0 without a bar.
         hit_count: sessions of the window that were in memory or stored when the question came.
         notices: what a reader should know about the list.
     """
 
+    as_of: date
     listings: tuple[Listing, ...]
     dollar_volumes: tuple[float, ...]
     hit_count: int
@@ -51,6 +60,7 @@ class Ranked:
 
     as_of: date
     known: dict[str, Listing]
+    version: int
     listings: tuple[Listing, ...]
     dollar_volumes: tuple[float, ...]
 
@@ -64,31 +74,46 @@ class SymbolList:
         index: numbers of the symbols in `cache`.
         cache: L1.
         source: what all of them ask.
+        details: complete the list.
     """
 
-    def __init__(
-        self, reference: Reference, sync: SessionSync, index: SymbolIndex, cache: SessionCache, source: StoredSource
+    def __init__(  # what the parts of the core share
+        self,
+        reference: Reference,
+        sync: SessionSync,
+        index: SymbolIndex,
+        cache: SessionCache,
+        source: StoredSource,
+        details: DetailsBook,
     ) -> None:
         self._reference = reference
         self._sync = sync
         self._index = index
         self._cache = cache
         self._source = source
+        self._details = details
         self._last: Ranked | None = None
 
     @property
     def _scarce(self) -> bool:
         return self._source.pace.spacing_s >= SCARCE_S
 
-    async def begin(self, as_of: date, sessions: Sequence[date]) -> None:
-        """Begin to fetch the sessions of a window, or that of as_of alone, and what is needed to read them."""
+    async def begin(self, as_of: date, sessions: Sequence[date], *, whole: bool = True) -> None:
+        """Begin to fetch the sessions of a window, or that of as_of alone, and what is needed to read them.
+
+        Args:
+            as_of: a session.
+            sessions: the window; may be empty.
+            whole: whether all its sessions are wanted; else only that of as_of.
+        """
         self._sync.begin((as_of,))
-        asking = self._reference.begin(sessions[0] if sessions else as_of)
+        asking = self._reference.begin(sessions[0] if sessions else as_of, as_of)
         if self._scarce:
             await asyncio.wait(asking, timeout=HEAD_START_S)
-        self._sync.begin(sessions)
+        if whole:
+            self._sync.begin(sessions)
 
-    async def listed(self, as_of: date, sessions: Sequence[date], until: float) -> Listed:
+    async def listed(self, as_of: date, sessions: Sequence[date], until: float, *, whole: bool = True) -> Listed:
         """Return the symbols by liquidity on as_of; without its bars in time, by symbol alone.
 
         Begins to fetch `sessions`, so that the bars are on their way while the caller makes up its universe.
@@ -97,6 +122,7 @@ class SymbolList:
             as_of: a session.
             sessions: the window that will be asked for; may be empty.
             until: the loop's time from which on the list is not waited for any more.
+            whole: as in `begin`.
 
         Raises:
             BudgetSpentError: there is nothing to make a list of in time.
@@ -104,59 +130,103 @@ class SymbolList:
             TechnicError: the source failed.
         """
         hits = sum(session in self._cache or self._source.is_stored(session) for session in sessions)
-        await self.begin(as_of, sessions)
-        notices: tuple[str, ...] = ()
+        await self.begin(as_of, sessions, whole=whole)
         now = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(min(until, now + SCARCE_WAIT_S) if self._scarce else until):
-                known = await self._reference.listings()
+                found = await self._reference.listings(as_of)
+            known, notices = found.symbols, found.notices(as_of)
         except TimeoutError:
-            known, notices = await self._instead(as_of)
-        await self._sync.wait((as_of,), min(until, now + LISTING_WAIT_S), _ignore)
-        ranked = self._ranked(as_of, known)
-        return Listed(ranked.listings, ranked.dollar_volumes, hits, notices)
+            known, notices = self._instead(as_of)
+        patience = min(until, now + LISTING_WAIT_S)
+        await self._sync.wait((as_of,), patience, _ignore, patient=False)
+        ranked = await self._ranked(as_of, known, sessions[0] if sessions else as_of, patience)
+        return Listed(as_of, ranked.listings, ranked.dollar_volumes, hits, notices)
 
-    def _ranked(self, as_of: date, known: dict[str, Listing]) -> Ranked:
+    async def by_liquidity(self) -> tuple[str, ...]:
+        """Return the stocks of the newest list, most liquid first by the newest session in memory; without any call."""
+        newest = await self._reference.newest()
+        if newest is None:
+            return ()
+        symbols = sorted(symbol for symbol, one in newest.symbols.items() if one.type in DEFAULT_TYPES)
+        recent = reversed(sessions_ending(self._source.latest_session(), RECENT))
+        session = next((session for session in recent if session in self._cache), newest.session)
+        columns = self._index.add(symbols)
+        volumes = self._cache.dollar_volumes(session, len(self._index))[columns]
+        return tuple(symbols[place] for place in np.argsort(-volumes, kind="stable").tolist())
+
+    async def _ranked(self, as_of: date, known: dict[str, Listing], first: date, until: float) -> Ranked:
         """Order the listings by liquidity on as_of; the last order is kept, since most scans ask for the same."""
         last = self._last
-        if last is None or last.as_of != as_of or last.known is not known:
-            symbols = sorted(known)
+        # What counts for a session that is over does not change any more.
+        version = self._details.version if as_of > self._source.latest_session() else 0
+        if last is None or (last.as_of, last.version) != (as_of, version) or last.known is not known:
+            shown, is_whole = await self._completed(as_of, known, first, until)
+            symbols = sorted(shown)
             columns = self._index.add(symbols)
             volumes = self._cache.dollar_volumes(as_of, len(self._index))[columns]
             order = np.argsort(-volumes, kind="stable")
-            listings = tuple(known[symbols[place]] for place in order.tolist())
-            last = Ranked(as_of, known, listings, tuple(volumes[order].tolist()))
-        # Without the bars of as_of the order is a makeshift.
-        self._last = last if as_of in self._cache else None
+            listings = tuple(shown[symbols[place]] for place in order.tolist())
+            last = Ranked(as_of, known, version, listings, tuple(volumes[order].tolist()))
+            # Without the bars of as_of the order is a makeshift.
+            self._last = last if as_of in self._cache and is_whole else None
         return last
 
-    async def known(self, as_of: date, until: float) -> dict[str, Listing]:
-        """Return the listings by symbol as `listed` would, without fetching anything; empty if there are none."""
+    async def _completed(
+        self, as_of: date, known: dict[str, Listing], first: date, until: float
+    ) -> tuple[dict[str, Listing], bool]:
+        """Complete listings by the details that count for as_of; tell whether the market caps could be made.
+
+        A market cap is shares x raw close of as_of, the shares restated for the splits since they were told.
+        """
+        revisions = {symbol: one for symbol, one in self._details.as_of(as_of).items() if symbol in known}
+        if not revisions:
+            return known, True
+        splits = await self._splits(first, until)
+        closes = self._cache.gather((as_of,), self._index.add(tuple(revisions)))[3, 0].tolist()
+        # A split from before the ones at hand may have changed older shares.
+        oldest = math.inf if splits is None else to_day_number(first) - 1
+
+        def complete() -> dict[str, Listing]:
+            shown = known.copy()
+            for (symbol, revision), close in zip(revisions.items(), closes, strict=True):
+                executed = (splits or {}).get(symbol, ())
+                shares = revision.shares(executed, as_of) if revision.known >= oldest else math.nan
+                shown[symbol] = completed(known[symbol], revision.details, shares * close)
+            return shown
+
+        return await asyncio.to_thread(complete), splits is not None
+
+    async def _splits(self, first: date, until: float) -> dict[str, tuple[Split, ...]] | None:
+        """Return the splits from `first` on; None without them in time."""
         try:
             async with asyncio.timeout_at(until):
-                return await self._reference.listings()
-        except TimeoutError:
-            pass
-        try:
-            return (await self._instead(as_of))[0]
-        except (BudgetSpentError, ProviderUnavailableError):
-            return {}
+                return await self._reference.splits(first)
+        except (TimeoutError, TechnicError):
+            # Whoever asks for bars next is told: there are none without splits.
+            return None
 
-    async def _instead(self, as_of: date) -> tuple[dict[str, Listing], tuple[str, ...]]:
-        """Return an older list from the store, else the symbols that traded on as_of; and what to say about that."""
-        kept = await self._reference.kept_listings()
-        if kept is not None:
-            return kept[1], (
-                f"the reference list is of {kept[0]}: the provider's plan is too slow for a newer one now",
-            )
-        traded = np.flatnonzero(self._cache.dollar_volumes(as_of, len(self._index))).tolist()
+    async def known(self, as_of: date, until: float) -> dict[str, Listing]:
+        """Return the listings by symbol as `listed` would; empty if there are none in time."""
+        try:
+            async with asyncio.timeout_at(until):
+                return (await self._reference.listings(as_of)).symbols
+        except TimeoutError:
+            return self._traded(as_of)
+
+    def _instead(self, as_of: date) -> tuple[dict[str, Listing], tuple[str, ...]]:
+        """Return the symbols that traded on as_of in place of a list, and what to say about that."""
+        traded = self._traded(as_of)
         if not traded:
             if self._source.failing:
                 raise ProviderUnavailableError("The provider is failing, call after call, and nothing of it is stored")
             raise BudgetSpentError("neither the reference list nor the newest session came in time")
+        return traded, (f"the reference list did not come in time: the symbols are those that traded on {as_of}",)
+
+    def _traded(self, as_of: date) -> dict[str, Listing]:
+        traded = np.flatnonzero(self._cache.dollar_volumes(as_of, len(self._index))).tolist()
         symbols = [self._index.symbol_at(column) for column in traded]
-        found = {symbol: Listing(symbol, "", type_by_suffix(symbol), "", "", math.nan) for symbol in symbols}
-        return found, (f"the reference list did not come in time: the symbols are those that traded on {as_of}",)
+        return {symbol: Listing(symbol, "", type_by_suffix(symbol), "", "", math.nan) for symbol in symbols}
 
 
 async def _ignore(_: SyncState) -> None:

@@ -15,8 +15,6 @@ from services.market.errors import ProviderAuthError, ProviderPlanError, Provide
 
 TICK_S = 0.2
 """Seconds between two reports of progress."""
-FRUITLESS_ROUNDS = 3
-"""Failures in a row, without any session arriving, after which waiting longer is hopeless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,11 @@ class SessionSync:
     def __repr__(self) -> str:
         return f"SessionSync({len(self._flights)} in flight, {self._cache!r})"
 
+    @property
+    def flight_count(self) -> int:
+        """Sessions that are on their way."""
+        return len(self._flights)
+
     def begin(self, sessions: Sequence[date]) -> None:
         """Start a flight for every session that is neither in the cache nor on its way, newest first."""
         for session in sorted(sessions, reverse=True):
@@ -57,17 +60,25 @@ class SessionSync:
                 flight.add_done_callback(partial(self._landed, session))
 
     async def wait(
-        self, sessions: Sequence[date], until: float, report: Report, is_ready: Callable[[date], bool] | None = None
+        self,
+        sessions: Sequence[date],
+        until: float,
+        report: Report,
+        is_ready: Callable[[date], bool] | None = None,
+        *,
+        patient: bool = True,
     ) -> TechnicError | None:
         """Wait until all sessions are ready, or until the loop's time `until`.
 
-        The source retries by itself; a session that failed all the same is asked for again while others arrive.
+        The source retries by itself; a session that failed all the same is asked for again as long as there is time: a
+        session that lacks is a hole in every symbol.
 
         Args:
             sessions: to wait for.
             until: the loop's time.
             report: is told how far they have come.
             is_ready: tells when a session need not be waited for any more; by default once it is in the cache.
+            patient: whether to wait for a source that is down, too.
 
         Returns:
             None, or what failed last if sessions are missing because of it, were it that the provider is down.
@@ -78,24 +89,23 @@ class SessionSync:
         loop = asyncio.get_running_loop()
         is_ready = is_ready or self._cache.__contains__
         failure: TechnicError | None = None
-        fruitless = 0
         began, coming = loop.time(), sum(not is_ready(session) for session in sessions)
         while missing := [session for session in sessions if not is_ready(session)]:
             left = until - loop.time()
-            if left <= 0 or fruitless >= FRUITLESS_ROUNDS:
+            if left <= 0 or (self._source.failing and not patient):
                 down = ProviderUnavailableError("The provider is failing, call after call")
                 return failure or (down if self._source.failing else None)
             self.begin(missing)
             flights = [self._flights[session] for session in missing if session in self._flights]
+            pause = min(TICK_S, left)
             if flights:
-                await asyncio.wait(flights, timeout=min(TICK_S, left), return_when=asyncio.FIRST_EXCEPTION)
-            else:
-                # They have landed, but are not ready yet: they are being written.
-                await asyncio.sleep(min(TICK_S, left))
+                await asyncio.wait(flights, timeout=pause, return_when=asyncio.FIRST_EXCEPTION)
             failed = self._failure(flights)
+            if failed is not None or not flights:
+                # What failed is not asked for again at once; what has landed, but is not ready yet, is being written.
+                await asyncio.sleep(pause)
             count = sum(not is_ready(session) for session in missing)
             failure = None if count < len(missing) else failed or failure
-            fruitless = 0 if count < len(missing) else fruitless + (failed is not None)
             eta_s = self._source.pace.eta_s(count, coming - count, loop.time() - began)
             await report(SyncState(len(sessions) - count, len(sessions), eta_s))
         await report(SyncState(len(sessions), len(sessions)))

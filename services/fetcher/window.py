@@ -7,9 +7,6 @@ from datetime import date, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-import numpy as np
-from numpy.typing import NDArray
-
 from services.market import sessions as calendar
 from services.market.adjust import Split
 from services.market.errors import InvalidRequestError
@@ -82,7 +79,6 @@ class Window:
     def days(self) -> NDArray[np.int32]:
         """(session,) int32, the sessions as days since 1970-01-01, ascending."""
         return np.array([calendar.to_day_number(session) for session in self.sessions], np.int32)
-
 
 
 def sessions_of(as_of: date, history_count: int) -> tuple[date, ...]:

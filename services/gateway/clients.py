@@ -103,7 +103,8 @@ class FetcherClient:
         except grpc.aio.AioRpcError as error:
             raise from_call(error, "fetcher") from None
         types = map(_TYPES.__getitem__, answer.types)
-        attributes = starmap(Attributes, zip(answer.names, types, answer.sectors, answer.market_caps, strict=True))
+        columns = zip(answer.names, types, answer.sectors, answer.market_caps, answer.exchanges, strict=True)
+        attributes = starmap(Attributes, columns)
         return Listing(
             as_of=answer.as_of,
             provider=answer.provider,

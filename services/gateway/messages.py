@@ -8,7 +8,7 @@ import numpy as np
 
 from services.gateway.ledger import counts
 from services.gateway.result_hash import SUB_SCORES
-from services.gateway.universe import Attributes
+from services.gateway.universe import Attributes, coverage
 from services.market.vocabulary import Reason
 from services.rpc.wire import number, regime_to_message
 from technic.v1 import gateway_service_pb2 as pb
@@ -127,6 +127,7 @@ def result(
         versions={"technic": technic_version} | outcome.versions,
         notices=outcome.notices,
         provisional=outcome.listing.provisional,
+        coverage=pb.AttributeCoverage(**coverage(outcome.universe, outcome.listing)._asdict()),
     )
     return pb.ScanUniverseResponse(result=message)
 

@@ -1,5 +1,6 @@
 """Who is scanned: the symbols of a request, or of the provider's whole list, with their attributes."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,6 +22,7 @@ class Attributes(NamedTuple):
     type: SymbolType = SymbolType.UNKNOWN
     sector: str = ""
     market_cap: float = float("nan")
+    exchange: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,29 @@ class Universe:
     def requested_count(self) -> int:
         """Number of symbols requested."""
         return len(self.symbols) + len(self.omissions)
+
+
+class Coverage(NamedTuple):
+    """Of how many of the requested symbols an attribute is known."""
+
+    symbol_count: int
+    type_count: int
+    exchange_count: int
+    sector_count: int
+    market_cap_count: int
+
+
+def coverage(universe: Universe, listing: Listing) -> Coverage:
+    """Count what is known of the requested symbols; of one that the list lacks nothing is."""
+    requested = (*universe.symbols, *(symbol for symbol, _ in universe.omissions))
+    known = [listing.attributes[symbol] for symbol in requested if symbol in listing.attributes]
+    return Coverage(
+        symbol_count=len(requested),
+        type_count=sum(it.type is not SymbolType.UNKNOWN for it in known),
+        exchange_count=sum(it.exchange != "" for it in known),
+        sector_count=sum(it.sector != "" for it in known),
+        market_cap_count=sum(not math.isnan(it.market_cap) for it in known),
+    )
 
 
 def choose(request: ScanRequest, listing: Listing) -> Universe:

@@ -150,4 +150,7 @@ def result(script: str, *, ledger: bool) -> pb.ScanResult:
         sessions_wanted=300,
         versions={"technic": "0.1.0", "config": "cd" * 32, "model": f"alpha@1 {'ef' * 32}"},
         notices=["models did not answer"],
+        coverage=pb.AttributeCoverage(
+            symbol_count=6000, type_count=5990, exchange_count=5980, sector_count=40, market_cap_count=3
+        ),
     )

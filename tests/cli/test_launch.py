@@ -123,6 +123,14 @@ def test_the_home_is_that_of_the_store_too() -> None:
     assert elsewhere["fetcher"].environment["FETCHER_HOME"] == "/other"
 
 
+def test_only_a_stack_that_stays_fills_its_memory_by_itself() -> None:
+    once = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {"FETCHER_WARM_SESSIONS": "99"}))["fetcher"].environment
+    assert (once["FETCHER_WARM_SESSIONS"], once["FETCHER_WARM_AT"]) == ("0", "")
+    told = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {"FETCHER_WARM_SESSIONS": "99"}, lasting=True))["fetcher"]
+    assert told.environment["FETCHER_WARM_SESSIONS"] == "99"
+    assert "FETCHER_WARM_AT" not in told.environment
+
+
 def test_a_stack_may_be_a_part_of_one() -> None:
     planned = plan_stack(SIMULATED, STANDARD_ADDRESSES, {}, names=("simulator", "fetcher"))
     assert [command.name for command in planned] == ["simulator", "fetcher"]

@@ -57,10 +57,13 @@ def test_the_document_has_its_agreed_names(report: ScanReport) -> None:
     assert list(document) == [
         "scan_id", "as_of", "provider", "simulated", "provisional", "profile", "requested_count", "scored_count",
         "omitted_count", "budget_spent", "omissions", "rows", "regime", "result_hash", "timings",
-        "provider_request_count", "cache", "sessions", "versions", "notices",
+        "provider_request_count", "cache", "sessions", "versions", "coverage", "notices",
     ]  # fmt: skip
     assert document["cache"] == {"hit_count": 1, "miss_count": 299}
     assert document["sessions"] == {"ready": 300, "wanted": 300}
+    assert document["coverage"] == {
+        "symbol_count": 6000, "type_count": 5990, "exchange_count": 5980, "sector_count": 40, "market_cap_count": 3,
+    }  # fmt: skip
     assert document["timings"] == {"fetch": 1.25, "total": 2.0}
     assert document["regime"] == {
         "trend": "UP",
@@ -130,6 +133,7 @@ def test_the_summary_adds_up_and_tells_all(report: ScanReport) -> None:
     assert "5 requested = 3 scored + 2 omitted (NO_DATA 1, FILTERED_PRICE 1)" in text
     assert "trend UP, volatility unknown, missing VIXY" in text
     assert "sessions 300/300, provider calls 302, cache 1 hits 299 misses" in text
+    assert "known of 6,000: type 5,990, exchange 5,980, sector 40, market cap 3" in text
     assert "fetch 1.250, total 2.000" in text
     assert "config cdcdcdcdcdcd, model alpha@1 efefefefefef, technic 0.1.0" in text
     assert "note: models did not answer" in text

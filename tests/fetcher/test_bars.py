@@ -8,7 +8,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from services.fetcher.bars import Bars, Omissions, StreamSummary
+from services.fetcher.bar_stream import Event, StreamSummary, SymbolState
+from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.store import Store
 from services.fetcher.stored_source import StoredSource
@@ -33,13 +34,16 @@ class Sink:
         self.panels: list[Panel] = []
         self.omissions: dict[str, Reason] = {}
         self.states: list[SyncState] = []
+        self.symbol_states: list[SymbolState] = []
 
-    async def take(self, event: SyncState | Panel | Omissions) -> None:
+    async def take(self, event: Event) -> None:
         """Sort an event to its kind."""
         if isinstance(event, Panel):
             self.panels.append(event)
         elif isinstance(event, SyncState):
             self.states.append(event)
+        elif isinstance(event, SymbolState):
+            self.symbol_states.append(event)
         else:
             self.omissions.update(event)
 

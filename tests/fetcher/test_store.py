@@ -5,6 +5,7 @@ import resource
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split
 from services.market.errors import BudgetSpentError, LocalDataError, ProviderUnavailableError
-from services.market.sessions import sessions_ending, to_day_number
+from services.market.sessions import nearest_session, sessions_ending, to_day_number
 from tests.fetcher.fake_source import LATEST, FakeSource
 from tests.fetcher.test_bars import EARLY, HISTORY, SESSIONS, Sink, stream
 
@@ -137,7 +138,7 @@ async def test_an_answer_that_another_version_wrote_is_asked_for_again(opened: O
     await synced(bars)
     await bars.close()
     file = StoreFile(where, SymbolIndex())
-    file.write_answer("listings", LATEST, b"no listings")
+    file.write_answer(f"listings {LATEST}", LATEST, b"no listings")
     file.close()
     bars, source = await opened()
     await synced(bars)
@@ -162,7 +163,7 @@ async def test_a_sync_without_time_says_so_and_keeps_what_came(opened: Open) -> 
         await synced(bars, seconds=0.05)
 
 
-async def test_a_next_session_costs_one_session_and_its_references(opened: Open) -> None:
+async def test_a_next_session_costs_one_session_and_its_splits(opened: Open) -> None:
     bars, source = await opened(latest_session=lambda: SESSIONS[-2])
     until = asyncio.get_running_loop().time() + 5
 
@@ -172,7 +173,21 @@ async def test_a_next_session_costs_one_session_and_its_references(opened: Open)
     await bars.close()
     bars, source = await opened()
     await synced(bars)
-    assert source.asked == {LATEST: 1, "listings": 1, "splits": 1, "adjusted": 1}
+    assert source.asked == {LATEST: 1, "splits": 1, "adjusted": 1}
+
+
+async def test_that_a_symbol_has_no_bars_is_believed_for_sessions_to_come(opened: Open) -> None:
+    bars, source = await opened(latest_session=lambda: SESSIONS[-2], listed=("A", "NEVER"))
+    until = asyncio.get_running_loop().time() + 5
+    await bars.stream(("A", "NEVER"), SESSIONS[-2], HISTORY - 1, until=until, block_size=1, emit=Sink().take)
+    assert source.asked["NEVER"] == 1
+    await bars.close()
+    for newest, asked in ((LATEST, 0), (LATEST + timedelta(days=60), 1)):
+        day = nearest_session(newest)
+        bars, source = await opened(latest_session=lambda day=day: day)
+        await bars.stream(("A", "NEVER"), day, HISTORY - 1, until=until, block_size=1, emit=Sink().take)
+        assert source.asked["NEVER"] == asked
+        await bars.close()
 
 
 async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> None:
@@ -187,14 +202,15 @@ async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> N
     assert np.isfinite(sink.panels[0].bars).all()
 
 
-async def test_the_list_of_another_session_stands_in_where_calls_are_scarce(opened: Open) -> None:
-    bars, _ = await opened(latest_session=lambda: SESSIONS[-2], listed=("A", "OLD"))
-    await bars.listed(SESSIONS[-2], HISTORY - 1, until=asyncio.get_running_loop().time() + 5)
+async def test_a_list_far_behind_is_used_and_said(opened: Open) -> None:
+    early = sessions_ending(LATEST, 9)[0]
+    bars, _ = await opened(latest_session=lambda: early, listed=("A", "OLD"))
+    await bars.listed(early, HISTORY, until=asyncio.get_running_loop().time() + 5)
     await bars.close()
     bars, _ = await opened(listings=asyncio.Event().wait)
-    listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.3)
+    listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 5)
     assert [listing.symbol for listing in listed.listings] == ["A", "OLD"]
-    assert f"of {SESSIONS[-2]}" in listed.notices[0]
+    assert listed.notices == (f"the reference list is of {early}, 8 sessions before: it lacks what was listed since",)
 
 
 async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.gateway.request import ScanRequest
-from services.gateway.universe import Attributes, Listing, choose
+from services.gateway.universe import Attributes, Coverage, Listing, choose, coverage
 from services.market.vocabulary import DEFAULT_TYPES, Reason, SymbolType
 
 WHOLE = ScanRequest((), DEFAULT_TYPES, "", 90.0, 100, "none", include_ledger=False, factors=())
@@ -52,3 +52,15 @@ def test_given_symbols_of_other_types_are_omitted_by_name() -> None:
     assert universe.symbols == ("BIG",)
     assert universe.omissions == (("SPY", Reason.FILTERED_TYPE),)
     assert universe.requested_count == 2
+
+
+def test_coverage_counts_what_is_known_of_every_requested_symbol() -> None:
+    attributes = {
+        "FULL": Attributes("Full Inc", SymbolType.COMMON, "Finance", 1e9, "XNYS"),
+        "BARE": Attributes("Bare Inc"),
+        "FUND": Attributes("Fund", SymbolType.ETF, exchange="ARCX"),
+    }
+    listing = replace(LISTING, attributes=attributes)
+    assert coverage(choose(WHOLE, listing), listing) == Coverage(2, 1, 1, 1, 1)
+    named = replace(WHOLE, symbols=("FULL", "FUND", "NOSUCH"))
+    assert coverage(choose(named, listing), listing) == Coverage(3, 2, 2, 1, 1)

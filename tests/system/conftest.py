@@ -32,6 +32,8 @@ from technic.v1 import gateway_service_pb2_grpc
 KEY = "a-canary-key"
 CLOCK = "2025-09-30T20:00"
 SYMBOLS = 300
+ALONE: dict[str, Any] = {"details": False, "warm_sessions": 0, "warm_at": ""}
+"""Settings of a fetcher that does nothing by itself: what is asked of the provider is what a test asks for."""
 
 
 @dataclass
@@ -125,7 +127,7 @@ async def running(
     """Run the four services, but those in `without`: on Unix sockets in `folder`, the gateway on a free port."""
     address = {name: f"unix:{folder}/{name}" for name in ("fetcher", "scorer", "inference")}
     compositions: dict[str, Callable[[], AbstractAsyncContextManager[ServerSpec]]] = {
-        "fetcher": lambda: fetcher.compose(FetcherSettings(address=address["fetcher"], **fetcher_settings)),
+        "fetcher": lambda: fetcher.compose(FetcherSettings(address=address["fetcher"], **(ALONE | fetcher_settings))),
         "scorer": lambda: scorer.compose(ScorerSettings(address=address["scorer"], fetcher_address=address["fetcher"])),
         "inference": lambda: inference.compose(InferenceSettings(address=address["inference"])),
         "gateway": lambda: gateway.compose(

@@ -1,0 +1,249 @@
+"""A stream of bars: what is there, what is asked for, and the blocks that go out.
+
+It goes through five steps:
+  1. `_plan` looks what of the window is in memory and stored, and chooses what to ask for (`plan.plan_fetch`).
+  2. `_window` brings what is laid over raw bars: splits, and the bars so far of a session that still runs.
+  3. `SessionSync.wait` brings whole sessions, or `SymbolSeries.bring` single symbols, until the deadline comes near.
+  4. `Blocks.send` cuts the raw bars of the next symbols and restates them for splits.
+  5. Symbols without a bar in whole sessions are asked for one by one, where the plan affords it; the rest are omissions.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from services.fetcher.blocks import Blocks
+from services.fetcher.cache import SessionCache
+from services.fetcher.plan import FetchPlan, Holding, plan_fetch
+from services.fetcher.reference import Reference
+from services.fetcher.running import RunningBars
+from services.fetcher.series import Omissions, SymbolSeries
+from services.fetcher.split_check import WAIT_S, SplitCheck
+from services.fetcher.stored_source import StoredSource
+from services.fetcher.symbol_list import SymbolList
+from services.fetcher.sync import TICK_S, SessionSync, SyncState
+from services.fetcher.window import Window
+from services.market import sessions as calendar
+from services.market.adjust import doubtful_symbols
+from services.market.panel import Panel
+from services.market.vocabulary import Reason
+
+REASONS_WAIT_S: Final = 2.0
+"""Seconds that symbols without bars wait for the reference list, which tells the unknown ones from the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolState:
+    """How far symbols that are asked for one by one have come."""
+
+    ready_count: int
+    wanted_count: int
+
+
+Event = SyncState | SymbolState | Panel | Omissions
+"""What goes out next: progress, a block of bars, or symbols without any."""
+Emit = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSummary:
+    """What a stream of bars came to.
+
+    Attributes:
+        as_of: the last session.
+        ready_count: sessions that are there.
+        wanted_count: sessions of the window.
+        refused_count: bars refused while it waited.
+        eta_s: seconds until the missing sessions could be there; None if none is, or nothing is known.
+        holding: what was there when the request came.
+        plan: what was to be asked for.
+    """
+
+    as_of: date
+    ready_count: int
+    wanted_count: int
+    refused_count: int
+    eta_s: float | None
+    holding: Holding
+    plan: FetchPlan
+
+
+@dataclass(frozen=True, slots=True)
+class BarStreams:
+    """What streams are made with; shared by all of them.
+
+    Attributes:
+        source: where raw bars come from, through the store.
+        cache: L1, by session.
+        series: bars of single symbols.
+        sync: brings sessions.
+        symbols: the reference list.
+        reference: the splits.
+        running: bars so far of a session that still runs.
+        check: holds our restated bars against the source's own.
+        blocks: cuts blocks.
+        early_sessions: without so many of the newest sessions there is nothing to send.
+    """
+
+    source: StoredSource
+    cache: SessionCache
+    series: SymbolSeries
+    sync: SessionSync
+    symbols: SymbolList
+    reference: Reference
+    running: RunningBars
+    check: SplitCheck
+    blocks: Blocks
+    early_sessions: int
+
+    def holding(self, sessions: Sequence[date]) -> Holding:
+        """Look what of some sessions, ascending, is there."""
+        memory = frozenset(session for session in sessions if session in self.cache)
+        stored = frozenset(s for s in sessions if s not in memory and self.source.is_stored(s))
+        return Holding(tuple(sessions), memory, stored)
+
+    async def run(
+        self, symbols: Sequence[str], window: Window, is_running: bool, until: float, size: int, emit: Emit
+    ) -> StreamSummary:
+        """Send the bars of `symbols` in their order, then the omissions.
+
+        Args:
+            symbols: without duplicates.
+            window: its sessions; nothing is laid over them yet.
+            is_running: whether the last session still runs.
+            until: the loop's time after which no call to the source is waited for.
+            size: symbols in a block.
+            emit: takes what goes out.
+
+        Raises:
+            TechnicError: the source failed before enough sessions were there.
+        """
+        loop = asyncio.get_running_loop()
+        completed = window.sessions[:-1] if is_running else window.sessions
+        holding = self.holding(completed)
+        plan = await self._plan(symbols, holding, until - loop.time())
+        refused_before, began = self.sync.refused_count, loop.time()
+        stream = _Stream(self, replace(window, unreachable=plan.unreachable), until, size, emit)
+        missing_count = await stream.run(symbols, completed, plan, is_running=is_running)
+        return StreamSummary(
+            as_of=window.sessions[-1],
+            ready_count=len(window.sessions) - missing_count,
+            wanted_count=len(window.sessions),
+            refused_count=self.sync.refused_count - refused_before,
+            eta_s=self.source.pace.eta_s(
+                missing_count, len(holding.sessions) - len(holding.memory) - missing_count, loop.time() - began
+            ),
+            holding=holding,
+            plan=plan,
+        )
+
+    async def _plan(self, symbols: Sequence[str], holding: Holding, left_s: float) -> FetchPlan:
+        # Looking for the histories of thousands of symbols takes time, and they would be more calls anyway.
+        few = len(symbols) < len(holding.missing)
+        lacking = await self.series.lacking(symbols, holding.sessions) if few else symbols
+        return plan_fetch(holding, lacking, self.source.pace, self.source.first_day(), left_s)
+
+
+class _Stream:
+    """One stream: where its blocks go, and until when it waits."""
+
+    def __init__(self, parts: BarStreams, window: Window, until: float, size: int, emit: Emit) -> None:
+        self._parts = parts
+        self._window = window
+        self._until = until
+        self._size = size
+        self._emit = emit
+
+    async def run(
+        self, symbols: Sequence[str], completed: tuple[date, ...], plan: FetchPlan, *, is_running: bool
+    ) -> int:
+        """Send everything; return how many sessions are missing."""
+        self._parts.check.begin(self._window.sessions)
+        laying = asyncio.create_task(self._laid(is_running=is_running))
+        reachable = tuple(session for session in completed if session not in plan.unreachable)
+        try:
+            if plan.by_symbol:
+                return await self._by_symbol(symbols, reachable, laying) + len(plan.unreachable)
+            return await self._by_session(symbols, completed, reachable, laying)
+        finally:
+            laying.cancel()
+            await asyncio.gather(laying, return_exceptions=True)
+
+    async def _laid(self, *, is_running: bool) -> Window:
+        """Return the window with what is laid over raw bars: splits, and the bars so far of a running session."""
+        sessions = self._window.sessions
+        snapshot = await self._parts.running.get(sessions[-1]) if is_running else None
+        return replace(self._window, splits=await self._parts.reference.splits(sessions[0]), running=snapshot)
+
+    async def _by_session(
+        self,
+        symbols: Sequence[str],
+        completed: tuple[date, ...],
+        reachable: tuple[date, ...],
+        laying: asyncio.Task[Window],
+    ) -> int:
+        """Send bars cut out of whole sessions."""
+        parts = self._parts
+        failure = await parts.sync.wait(reachable, self._until, self._emit)
+        window = await laying
+        if all(session in parts.cache for session in completed[-parts.early_sessions :]):
+            checked = parts.check.suspects(window.sessions, self._patience(WAIT_S))
+            window = self._suspected(window, await checked)
+            lacking = await parts.blocks.send(symbols, window, self._size, self._emit)
+            if lacking:
+                await self._repaired(lacking, reachable, window)
+        elif failure is not None:
+            raise failure
+        return sum(session not in parts.cache for session in completed)
+
+    async def _repaired(self, lacking: Sequence[str], sessions: tuple[date, ...], window: Window) -> None:
+        """Ask for symbols without bars one by one; all of them or, if the plan cannot afford that, none.
+
+        All or none, so that an answer depends on the request and the plan only, never on who asked before.
+        """
+        listings = await self._parts.symbols.known(sessions[-1], self._patience(REASONS_WAIT_S))
+        omissions: Omissions = tuple((symbol, self._parts.series.absence(symbol, listings)) for symbol in lacking)
+        if len(lacking) <= self._parts.source.repair_limit:
+            found, omissions = await self._parts.series.bring(lacking, sessions, listings, self._until)
+            await self._parts.blocks.send(found, window, self._size, self._emit, by_symbol=True)
+        if omissions:
+            await self._emit(omissions)
+
+    async def _by_symbol(self, symbols: Sequence[str], sessions: tuple[date, ...], laying: asyncio.Task[Window]) -> int:
+        """Send bars that come one symbol at a time; return 0: every session of a symbol is there, or the symbol is late."""
+        parts = self._parts
+        parts.check.begin(self._window.sessions, even_if_scarce=True)
+        # Nobody waits for it here: the list of symbols is ordered by it.
+        parts.sync.begin(sessions[-1:])
+        listings = await parts.symbols.known(sessions[-1], self._patience(REASONS_WAIT_S))
+        bringing = asyncio.create_task(parts.series.bring(symbols, sessions, listings, self._until))
+        try:
+            while not (await asyncio.wait((bringing,), timeout=TICK_S))[0]:
+                ready = sum(parts.series.get(symbol, sessions) is not None for symbol in symbols)
+                await self._emit(SymbolState(ready, len(symbols)))
+            found, omissions = await bringing
+        finally:
+            bringing.cancel()
+            await asyncio.gather(bringing, return_exceptions=True)
+        window = await laying
+        closes = {symbol: close for symbol in found if (close := parts.series.close(symbol, window.sessions[0]))}
+        checked = parts.check.suspects_among(
+            window.sessions, closes, self._patience(WAIT_S + 2 * parts.source.pace.spacing_s)
+        )
+        window = self._suspected(window, await checked)
+        without = await parts.blocks.send(found, window, self._size, self._emit, by_symbol=True)
+        omissions = (*omissions, *((symbol, Reason.NO_DATA) for symbol in without))
+        if omissions:
+            await self._emit(omissions)
+        return 0
+
+    def _suspected(self, window: Window, checked: frozenset[str]) -> Window:
+        """Add the symbols whose splits contradict each other to those that the check found."""
+        first, as_of = (calendar.to_day_number(window.sessions[place]) for place in (0, -1))
+        return replace(window, suspects=checked | doubtful_symbols(window.splits, first, as_of))
+
+    def _patience(self, seconds: float) -> float:
+        """Return the loop's time until which something is waited for that can be done without."""
+        return min(self._until, asyncio.get_running_loop().time() + seconds)

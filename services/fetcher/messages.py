@@ -1,0 +1,76 @@
+"""What streams and lists come to, as messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.fetcher.bar_stream import Event, SymbolState
+from services.fetcher.sync import SyncState
+from services.market.panel import Panel
+from services.rpc.wire import number, omissions_to_messages, write_panel
+from technic.v1 import fetcher_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from services.fetcher.bar_stream import StreamSummary
+    from services.fetcher.bars import Bars
+    from services.fetcher.plan import FetchPlan
+    from services.fetcher.symbol_list import Listed
+
+
+def list_message(listed: Listed) -> pb.ListSymbolsResponse:
+    """Write the columns of a list."""
+    return pb.ListSymbolsResponse(
+        symbols=[listing.symbol for listing in listed.listings],
+        names=[listing.name for listing in listed.listings],
+        types=[number(listing.type) for listing in listed.listings],
+        exchanges=[listing.exchange for listing in listed.listings],
+        sectors=[listing.sector for listing in listed.listings],
+        market_caps=[listing.market_cap for listing in listed.listings],
+        dollar_volumes=listed.dollar_volumes,
+    )
+
+
+def event_message(event: Event, request_total: int) -> pb.StreamBarsResponse:
+    """Write what a stream emits.
+
+    Args:
+        event: progress, a block of bars, or omissions.
+        request_total: calls to the provider since the service started.
+    """
+    if isinstance(event, Panel):
+        response = pb.StreamBarsResponse()
+        write_panel(event, response.block)
+        return response
+    if isinstance(event, SyncState):
+        progress = pb.FetchProgress(sessions_ready=event.ready_count, sessions_wanted=event.wanted_count)
+    elif isinstance(event, SymbolState):
+        progress = pb.FetchProgress(symbols_ready=event.ready_count, symbols_wanted=event.wanted_count)
+    else:
+        return pb.StreamBarsResponse(omissions=pb.OmissionBatch(omissions=omissions_to_messages(event)))
+    progress.provider_request_total = request_total
+    return pb.StreamBarsResponse(progress=progress)
+
+
+def summary_message(summary: StreamSummary, bars: Bars) -> pb.FetchSummary:
+    """Write what a stream came to."""
+    return pb.FetchSummary(
+        as_of=summary.as_of.isoformat(),
+        sessions_ready=summary.ready_count,
+        sessions_wanted=summary.wanted_count,
+        provider_request_total=bars.request_total,
+        refused_bar_count=summary.refused_count,
+        eta_seconds=summary.eta_s,
+        plan=bars.plan,
+        fetch_plan=_plan(summary.plan),
+        memory_hit_count=len(summary.holding.memory),
+        store_hit_count=len(summary.holding.stored),
+    )
+
+
+def _plan(plan: FetchPlan) -> pb.FetchPlan:
+    return pb.FetchPlan(
+        session_call_count=len(plan.sessions),
+        symbol_call_count=len(plan.symbols),
+        reason=plan.reason,
+        least_seconds=plan.least_s,
+    )
