@@ -5,7 +5,7 @@ It goes through five steps:
   2. `_window` brings what is laid over raw bars: splits, and the bars so far of a session that still runs.
   3. `SessionSync.wait` brings whole sessions, or `SymbolSeries.bring` single symbols, until the deadline comes near.
   4. `Blocks.send` cuts the raw bars of the next symbols and restates them for splits.
-  5. Symbols without a bar in whole sessions are asked for one by one, where the plan affords it; the rest are omissions.
+  5. Symbols without a bar in whole sessions are asked for one by one where the plan affords it; the rest are omitted.
 """
 
 import asyncio
@@ -105,17 +105,17 @@ class BarStreams:
         return Holding(tuple(sessions), memory, stored)
 
     async def run(
-        self, symbols: Sequence[str], window: Window, is_running: bool, until: float, size: int, emit: Emit
+        self, symbols: Sequence[str], window: Window, until: float, size: int, emit: Emit, *, is_running: bool
     ) -> StreamSummary:
         """Send the bars of `symbols` in their order, then the omissions.
 
         Args:
             symbols: without duplicates.
             window: its sessions; nothing is laid over them yet.
-            is_running: whether the last session still runs.
             until: the loop's time after which no call to the source is waited for.
             size: symbols in a block.
             emit: takes what goes out.
+            is_running: whether the last session still runs.
 
         Raises:
             TechnicError: the source failed before enough sessions were there.
@@ -212,7 +212,7 @@ class _Stream:
             await self._emit(omissions)
 
     async def _by_symbol(self, symbols: Sequence[str], sessions: tuple[date, ...], laying: asyncio.Task[Window]) -> int:
-        """Send bars that come one symbol at a time; return 0: every session of a symbol is there, or the symbol is late."""
+        """Send bars that come one symbol at a time; return 0, for a symbol comes with all sessions or is late."""
         parts = self._parts
         parts.check.begin(self._window.sessions, even_if_scarce=True)
         # Nobody waits for it here: the list of symbols is ordered by it.

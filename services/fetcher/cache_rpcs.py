@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from services.fetcher.bars import Bars
 
-REPLY_SHARE: Final = 0.95
+REPLY_SHARE: Final = 0.9
 """Share of a call's time after which it is told that not all was there: the answer has to arrive in time, too."""
 
 

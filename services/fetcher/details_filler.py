@@ -44,7 +44,7 @@ class DetailsFiller:
         timer: the time.
     """
 
-    def __init__(  # what the parts of the core share
+    def __init__(
         self,
         source: StoredSource,
         book: DetailsBook,

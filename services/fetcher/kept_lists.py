@@ -1,6 +1,7 @@
 """Reference lists that came before: one for each session that was the newest when a list came."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import date
 from typing import Final
 
@@ -57,7 +58,9 @@ class KeptLists:
             listings = await asyncio.to_thread(msgspec.msgpack.decode, found[1], type=tuple[Listing, ...])
         except (msgspec.DecodeError, msgspec.ValidationError):
             return None
-        return await self._take(session, listings)
+        symbols = await self._read(listings)
+        # Two may have read it at once: who compares lists by identity must get one.
+        return self._at_hand.setdefault(session, symbols)
 
     async def newest(self, before: date | None = None) -> tuple[date, Symbols] | None:
         """Return the newest list, of those from sessions before a day if one is named; None without one."""
@@ -76,25 +79,41 @@ class KeptLists:
                 return session, listings
         return None
 
-    async def keep(self, session: date, listings: tuple[Listing, ...]) -> Symbols:
-        """Keep a list as the one of a session, and return it; if there is one already, that one."""
-        found = await self.get(session)
-        if found is not None:
-            return found
-        sessions = sorted({*await self._stored(), session})
+    async def keep(self, listings: tuple[Listing, ...], newest: Callable[[], date]) -> tuple[date, Symbols]:
+        """Keep a list under the session that is the newest one; if there is one of it already, that one stays.
+
+        Args:
+            listings: as they came.
+            newest: tells the newest session. It is asked in the moment from which on the list can be found: who could
+                scan that session before cannot have seen the list.
+
+        Returns:
+            the session, and its list.
+        """
         body = await asyncio.to_thread(msgspec.msgpack.encode, listings)
+        symbols = await self._read(listings)
+        stored = await self._stored()
+        session = newest()
+        found = await self.get(session) if session in stored else None
+        if found is not None:
+            return session, found
+        session = newest()
+        taken = self._at_hand.setdefault(session, symbols)
+        if taken is symbols:
+            await self._write(session, body, stored)
+        return session, taken
+
+    async def _write(self, session: date, body: bytes, stored: list[date]) -> None:
+        sessions = sorted({*stored, session})
         await self._store.keep_answer(_question(session), session, body)
         for old in sessions[:-KEPT]:
             await self._store.keep_answer(_question(old), old, b"")
         days = [to_day_number(kept) for kept in sessions[-KEPT:]]
         await self._store.keep_answer(_SESSIONS, session, msgspec.msgpack.encode(days))
-        return await self._take(session, listings)
 
-    async def _take(self, session: date, listings: tuple[Listing, ...]) -> Symbols:
+    async def _read(self, listings: tuple[Listing, ...]) -> Symbols:
         shown = await asyncio.to_thread(overlaid, listings, self._attributes)
-        taken = {listing.symbol: listing for listing in shown}
-        # Two may have read it at once: who compares lists by identity must get one.
-        return self._at_hand.setdefault(session, taken)
+        return {listing.symbol: listing for listing in shown}
 
     async def _stored(self) -> list[date]:
         found = await self._store.answer(_SESSIONS)

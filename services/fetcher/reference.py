@@ -104,9 +104,7 @@ class Reference:
 
     async def _fetch(self) -> DatedList:
         listings = await self._source.listings()
-        # The session that is the newest one now: whoever could scan it before cannot have seen this list.
-        session = self._source.latest_session()
-        return DatedList(session, await self._source.lists.keep(session, listings))
+        return DatedList(*await self._source.lists.keep(listings, self._source.latest_session))
 
     def _splits_from(self, first: date) -> asyncio.Task[dict[str, tuple[Split, ...]]]:
         async def fetch() -> dict[str, tuple[Split, ...]]:

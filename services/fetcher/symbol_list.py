@@ -10,16 +10,15 @@ from typing import Final
 import numpy as np
 
 from services.fetcher.cache import SessionCache
+from services.fetcher.completion import Completion
 from services.fetcher.details import DetailsBook
-from services.fetcher.overlay import completed
 from services.fetcher.reference import Reference
 from services.fetcher.source import Listing
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
-from services.market.adjust import Split
-from services.market.errors import BudgetSpentError, ProviderUnavailableError, TechnicError
-from services.market.sessions import sessions_ending, to_day_number
+from services.market.errors import BudgetSpentError, ProviderUnavailableError
+from services.market.sessions import sessions_ending
 from services.market.universe import type_by_suffix
 from services.market.vocabulary import DEFAULT_TYPES
 
@@ -77,7 +76,7 @@ class SymbolList:
         details: complete the list.
     """
 
-    def __init__(  # what the parts of the core share
+    def __init__(
         self,
         reference: Reference,
         sync: SessionSync,
@@ -91,7 +90,7 @@ class SymbolList:
         self._index = index
         self._cache = cache
         self._source = source
-        self._details = details
+        self._completion = Completion(reference, index, cache, details)
         self._last: Ranked | None = None
 
     @property
@@ -159,9 +158,9 @@ class SymbolList:
         """Order the listings by liquidity on as_of; the last order is kept, since most scans ask for the same."""
         last = self._last
         # What counts for a session that is over does not change any more.
-        version = self._details.version if as_of > self._source.latest_session() else 0
+        version = self._completion.version if as_of > self._source.latest_session() else 0
         if last is None or (last.as_of, last.version) != (as_of, version) or last.known is not known:
-            shown, is_whole = await self._completed(as_of, known, first, until)
+            shown, is_whole = await self._completion.complete(as_of, known, first, until)
             symbols = sorted(shown)
             columns = self._index.add(symbols)
             volumes = self._cache.dollar_volumes(as_of, len(self._index))[columns]
@@ -171,40 +170,6 @@ class SymbolList:
             # Without the bars of as_of the order is a makeshift.
             self._last = last if as_of in self._cache and is_whole else None
         return last
-
-    async def _completed(
-        self, as_of: date, known: dict[str, Listing], first: date, until: float
-    ) -> tuple[dict[str, Listing], bool]:
-        """Complete listings by the details that count for as_of; tell whether the market caps could be made.
-
-        A market cap is shares x raw close of as_of, the shares restated for the splits since they were told.
-        """
-        revisions = {symbol: one for symbol, one in self._details.as_of(as_of).items() if symbol in known}
-        if not revisions:
-            return known, True
-        splits = await self._splits(first, until)
-        closes = self._cache.gather((as_of,), self._index.add(tuple(revisions)))[3, 0].tolist()
-        # A split from before the ones at hand may have changed older shares.
-        oldest = math.inf if splits is None else to_day_number(first) - 1
-
-        def complete() -> dict[str, Listing]:
-            shown = known.copy()
-            for (symbol, revision), close in zip(revisions.items(), closes, strict=True):
-                executed = (splits or {}).get(symbol, ())
-                shares = revision.shares(executed, as_of) if revision.known >= oldest else math.nan
-                shown[symbol] = completed(known[symbol], revision.details, shares * close)
-            return shown
-
-        return await asyncio.to_thread(complete), splits is not None
-
-    async def _splits(self, first: date, until: float) -> dict[str, tuple[Split, ...]] | None:
-        """Return the splits from `first` on; None without them in time."""
-        try:
-            async with asyncio.timeout_at(until):
-                return await self._reference.splits(first)
-        except (TimeoutError, TechnicError):
-            # Whoever asks for bars next is told: there are none without splits.
-            return None
 
     async def known(self, as_of: date, until: float) -> dict[str, Listing]:
         """Return the listings by symbol as `listed` would; empty if there are none in time."""

@@ -83,7 +83,7 @@ class Warming:
         timer: the time that passes.
     """
 
-    def __init__(  # what the parts of the core share
+    def __init__(
         self,
         source: StoredSource,
         sync: SessionSync,

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.fetcher.details import DetailsBook
@@ -231,6 +231,7 @@ def test_a_list_of_a_later_session_is_not_behind() -> None:
     assert DatedList(DAYS[0], {}).age(DAYS[3]) == 3
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=2, max_size=7), st.data())
 async def test_a_session_has_one_list_whenever_it_is_scanned(refreshes: list[bool], data: st.DataObject) -> None:
     desk = Desk()

@@ -125,11 +125,11 @@ async def test_a_warm_cache_spares_a_scan_its_sessions_splits_and_list(market: M
 
 async def test_warming_that_takes_too_long_says_so_and_goes_on(market: Market, tmp_path: Path) -> None:
     async with (
-        simulated(market, latency_s=0.2) as url,
+        simulated(market, latency_s=0.7) as url,
         running(tmp_path, simulated_settings(url, concurrency=100)) as stack,
     ):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await warm(stack, timeout_s=0.3)
+            await warm(stack, timeout_s=1.5)
         assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
         error = from_call(raised.value, "fetcher")
         stack.provider_url = url
