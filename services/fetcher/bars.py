@@ -72,7 +72,7 @@ class Bars:
         self._reference = Reference(self._source)
         self._symbols = SymbolList(self._reference, self._sync, index, cache, self._source)
         self._repair = Repair(self._source, index, cache)
-        self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference)
+        self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference, cache)
 
     def __repr__(self) -> str:
         return f"Bars({self._source.name}, {self._cache!r})"
@@ -114,6 +114,7 @@ class Bars:
 
     async def listed(self, as_of: date, history_count: int, *, until: float) -> Listed:
         """Return the symbols by liquidity on as_of, and begin to fetch the window; see `SymbolList.listed`."""
+        await self.stored.refresh()
         return await self._symbols.listed(as_of, sessions_of(as_of, history_count) if history_count else (), until)
 
     async def stream(

@@ -17,14 +17,6 @@ from services.market.sessions import to_day_number
 T = TypeVar("T")
 
 _LISTINGS: Final = "listings"
-_SPLITS: Final = "splits"
-
-
-class _Splits(msgspec.Struct, array_like=True):
-    """The splits executing on or after `first`, days since 1970-01-01."""
-
-    first: int
-    splits: tuple[Split, ...]
 
 
 class _Symbol(msgspec.Struct, array_like=True):
@@ -39,8 +31,8 @@ class _Symbol(msgspec.Struct, array_like=True):
 class StoredSource:
     """A `BarSource` that asks another one for what its store lacks, and stores the answers.
 
-    Bars of a session never change. The reference list, the splits and the bars of single symbols are taken from the
-    store if no session has ended since they came.
+    A session that is stored is not asked for again but by `fetched_again`. The reference list, the splits and the bars
+    of single symbols are taken from the store if no session has ended since they came.
 
     Args:
         source: the other one.
@@ -122,6 +114,15 @@ class StoredSource:
             await self._store.keep(bars)
         return bars
 
+    async def fetched_again(self, session: date) -> SessionBars | None:
+        """Ask for a session that is stored; what the provider changed is kept as a revision.
+
+        Returns:
+            what it answered; None if the store does not believe it: far too few bars.
+        """
+        bars = await self._source.session_bars(session)
+        return None if await self._store.restate(bars) is None else bars
+
     async def listings(self) -> tuple[Listing, ...]:
         """Return the reference list, each symbol once."""
         newest = self.latest_session()
@@ -141,12 +142,11 @@ class StoredSource:
     async def splits(self, first: date) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; duplicates and future ones included."""
         newest, day = self.latest_session(), to_day_number(first)
-        found = await self._store.answer(_SPLITS)
-        kept = _decoded(found, _Splits, newest)
-        if kept is not None and kept.first <= day:
+        kept = await self._store.splits()
+        if kept is not None and kept.newest == newest and kept.first <= first:
             return tuple(split for split in kept.splits if split.session_day >= day)
         splits = await self._source.splits(first)
-        await self._store.keep_answer(_SPLITS, newest, msgspec.msgpack.encode(_Splits(day, splits)))
+        await self._store.keep_splits(newest, first, splits)
         return splits
 
     async def symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import Place, StoreFile
+from services.fetcher.store_file import StoreFile
+from services.fetcher.store_layout import Place
 from services.fetcher.symbols import SymbolIndex
 from services.market.sessions import sessions_ending, to_day_number
 from tests.fetcher.fake_source import LATEST

@@ -14,7 +14,8 @@ from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.source import Pace
 from services.fetcher.store import Store
-from services.fetcher.store_file import Place, StoreFile
+from services.fetcher.store_file import StoreFile
+from services.fetcher.store_layout import Place
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
@@ -242,7 +243,7 @@ async def test_a_disk_that_fills_up_costs_the_store_only(opened: Open) -> None:
         sink = Sink()
         await stream(bars, ("S1",), sink)
         assert sink.symbols == ["S1"]
-        with pytest.raises(LocalDataError, match="cannot be written"):
+        with pytest.raises(LocalDataError, match="cannot be read or written"):
             await synced(bars)
         await bars.close()
     bars, source = await opened(traded=many)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import Place, StoreFile
-from services.fetcher.store_symbols import DamagedRowError
+from services.fetcher.store_file import StoreFile
+from services.fetcher.store_layout import DamagedRowError, Place
 from services.fetcher.symbols import SymbolIndex
 from services.market.errors import LocalDataError
 from services.market.sessions import sessions_ending
