@@ -56,7 +56,7 @@ TABLES: Final[Mapping[str, _Checked]] = MappingProxyType(
         "splits": _Checked("id", ("symbol", "day", "ratio_from", "ratio_to", "first_seen", "withdrawn_at")),
         "answers": _Checked("question", ("question", "newest", "body")),
         "revisions": _Checked("id", ("day", "seen_at", "numbers", "first_seen", "bars")),
-        "quarantine": _Checked("id", ("name", "found_at", "damage")),
+        "quarantine": _Checked("id", ("name", "found_at", "damage", "body")),
         "sessions": _Checked("day", ("day", "first_seen", "seen_at", "epoch", "numbers", "bars")),
     }
 )

@@ -64,21 +64,30 @@ class Quarantine:
         """Put a row aside, with what could be read of it."""
         body = b"".join(_remain(part) for part in remains)
         body = body if len(body) <= KEPT_BYTES else b""
-        said = (row.name, row.found_at, row.damage)
         with transaction(self._db):
             self._db.execute(
                 "INSERT INTO quarantine (name, found_at, damage, checksum, body) VALUES (?, ?, ?, ?, ?)",
-                (*said, checksum(*said), body),
+                (row.name, row.found_at, row.damage, _total(row, body), body),
             )
             self._db.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT id FROM quarantine ORDER BY id DESC LIMIT 1 OFFSET ?)",
                 (KEPT_ROWS,),
             )
-            self._db.execute(
-                "UPDATE quarantine SET body = x'' WHERE body <> x'' AND id IN (SELECT id FROM (SELECT id, "
-                "sum(length(body)) OVER (ORDER BY id DESC) AS total FROM quarantine) WHERE total > ?)",
-                (KEPT_BYTES,),
-            )
+            self._strip()
+
+    def _strip(self) -> None:
+        """Keep the newest bytes only."""
+        query = "SELECT id, length(body), name, found_at, damage FROM quarantine ORDER BY id DESC"
+        total = 0
+        for number, size, *said in self._db.execute(query).fetchall():
+            total += size
+            if size and total > KEPT_BYTES:
+                empty = _total(QuarantinedRow(*said), b"")
+                self._db.execute("UPDATE quarantine SET body = x'', checksum = ? WHERE id = ?", (empty, number))
+
+
+def _total(row: QuarantinedRow, body: bytes) -> int:
+    return checksum(row.name, row.found_at, row.damage, body)
 
 
 def _remain(part: object) -> bytes:

@@ -1,10 +1,9 @@
 """The fetcher's core over a store: what is asked a second time, and what happens when the disk does not play along."""
 
 import asyncio
-import resource
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from services.market.adjust import Split
 from services.market.errors import BudgetSpentError, LocalDataError, ProviderUnavailableError
 from services.market.sessions import sessions_ending, to_day_number
 from tests.fetcher.fake_source import LATEST, FakeSource
+from tests.fetcher.small_disk import small_disk
 from tests.fetcher.test_bars import EARLY, HISTORY, SESSIONS, Sink, stream
 
 SYMBOLS = ("CCC", "A", "BB", "LATE", "NEVER")
@@ -223,17 +223,6 @@ async def test_a_place_that_cannot_be_written_costs_the_store_only(tmp_path: Pat
     with pytest.raises(LocalDataError, match="cannot be used"):
         await synced(bars)
     await bars.close()
-
-
-@contextmanager
-def small_disk(byte_count: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_a_disk_that_fills_up_costs_the_store_only(opened: Open) -> None:
