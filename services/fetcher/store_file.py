@@ -85,6 +85,10 @@ class StoreFile:
             if error_name(error) in CORRUPT:
                 raise LocalDataError(f"{place.path} is no store of bars ({error}): move it away") from None
             raise
+        except UnicodeDecodeError as error:
+            # How SQLite's own words about a damaged schema fail to reach us.
+            self._db.close()
+            raise LocalDataError(f"{place.path} is no store of bars ({error}): move it away") from error
         except BaseException:
             self._db.close()
             raise

@@ -58,7 +58,10 @@ class Quarantine:
     def rows(self) -> tuple[QuarantinedRow, ...]:
         """Return what was put aside, the oldest first."""
         query = "SELECT name, found_at, damage FROM quarantine ORDER BY id"
-        return tuple(QuarantinedRow(*row) for row in self._db.execute(query))
+        # A flipped bit may change any type; a check finds that.
+        return tuple(
+            QuarantinedRow(*row) for row in self._db.execute(query) if tuple(map(type, row)) == (str, int, str)
+        )
 
     def add(self, row: QuarantinedRow, remains: Iterable[object]) -> None:
         """Put a row aside, with what could be read of it."""
@@ -77,11 +80,11 @@ class Quarantine:
 
     def _strip(self) -> None:
         """Keep the newest bytes only."""
-        query = "SELECT id, length(body), name, found_at, damage FROM quarantine ORDER BY id DESC"
+        query = "SELECT id, coalesce(length(body), 0), name, found_at, damage FROM quarantine ORDER BY id DESC"
         total = 0
         for number, size, *said in self._db.execute(query).fetchall():
             total += size
-            if size and total > KEPT_BYTES:
+            if size and total > KEPT_BYTES and tuple(map(type, said)) == (str, int, str):
                 empty = _total(QuarantinedRow(*said), b"")
                 self._db.execute("UPDATE quarantine SET body = x'', checksum = ? WHERE id = ?", (empty, number))
 
