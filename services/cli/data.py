@@ -8,14 +8,31 @@ from typing import Final
 import typer
 
 from services.cli import options
-from services.cli.flags import AsOfFlag, FetcherFlag, HomeFlag, LatencyFlag, PlanFlag, ProviderFlag, SessionsFlag
+from services.cli.flags import (
+    AsOfFlag,
+    ExportFlag,
+    ExportSessionsFlag,
+    FetcherFlag,
+    HomeFlag,
+    ImportPath,
+    ImportSplitsFlag,
+    LatencyFlag,
+    PartialFlag,
+    PlanFlag,
+    ProviderFlag,
+    ReplaceFlag,
+    SessionsFlag,
+    SymbolsFlag,
+)
 from services.cli.launch import Program
 from services.cli.own import own_stack
 from services.cli.source import SourceFlags
 from services.cli.stack import Stack
 from services.market.errors import InvalidRequestError
 
-data: Final = typer.Typer(name="data", help="Fill the store of bars, and see what is in it.", no_args_is_help=True)
+data: Final = typer.Typer(
+    name="data", help="Fill the store of bars, check it, and see what is in it.", no_args_is_help=True
+)
 
 
 @data.command()
@@ -58,6 +75,76 @@ def status(
         from services.cli.store import run_status  # noqa: PLC0415  # as above
 
         return run_status(address, stack, sessions)
+
+
+@data.command()
+def verify(
+    *,
+    context: typer.Context,
+    provider: ProviderFlag = None,
+    plan: PlanFlag = None,
+    fetcher: FetcherFlag = "",
+    home: HomeFlag = None,
+) -> int:
+    """Read everything that is stored and check it; without a call to the provider.
+
+    Damaged rows are put aside, and the next sync fetches them again: exit code 65. 0 if there are none.
+    """
+    flags = SourceFlags(provider, plan)
+    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+        from services.cli.store import run_verify  # noqa: PLC0415  # as above
+
+        return run_verify(address, stack)
+
+
+@data.command()
+def export(  # noqa: PLR0913  # a parameter a flag
+    *,
+    context: typer.Context,
+    out: ExportFlag,
+    sessions: ExportSessionsFlag = None,
+    symbols: SymbolsFlag = None,
+    provider: ProviderFlag = None,
+    plan: PlanFlag = None,
+    fetcher: FetcherFlag = "",
+    home: HomeFlag = None,
+) -> int:
+    """Write raw bars of the store to Parquet or CSV: symbol, date, open, high, low, close, volume.
+
+    The splits go beside them, into NAME.splits.parquet or the like. The store has to lie on this machine.
+    """
+    wanted = () if symbols is None else options.parse_symbols(symbols)
+    flags = SourceFlags(provider, plan)
+    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+        from services.cli.transfer import ExportRequest, run_export  # noqa: PLC0415  # as above
+
+        return run_export(address, stack, ExportRequest(out.expanduser(), sessions, wanted))
+
+
+@data.command(name="import")
+def import_files(  # noqa: PLR0913  # a parameter a flag
+    *,
+    context: typer.Context,
+    path: ImportPath,
+    splits: ImportSplitsFlag = None,
+    replace: ReplaceFlag = False,
+    partial: PartialFlag = False,
+    provider: ProviderFlag = None,
+    plan: PlanFlag = None,
+    fetcher: FetcherFlag = "",
+    home: HomeFlag = None,
+) -> int:
+    """Take raw bars of files into the store: what export wrote, or the provider's flat files 2025-09-30.csv.gz.
+
+    Whole sessions only: one with suspiciously few symbols ends the command. What is stored already stays as it is.
+    A fetcher that runs finds what is new; what it has in memory it keeps until it is restarted.
+    """
+    flags = SourceFlags(provider, plan)
+    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+        from services.cli.transfer import ImportRequest, run_import  # noqa: PLC0415  # as above
+
+        request = ImportRequest(path.expanduser(), splits and splits.expanduser(), replace, partial)
+        return run_import(address, stack, request)
 
 
 @contextmanager

@@ -11,6 +11,8 @@ PARTIAL: Final = 3
 """The budget was spent: what is ranked is right, but not everything is there."""
 PROVIDER: Final = 4
 AUTH: Final = 5
+DAMAGED: Final = 65
+"""`technic data verify` found damaged rows and put them aside; the next sync fetches them again."""
 UNAVAILABLE: Final = 69
 INTERNAL: Final = 70
 CANCELLED: Final = 130

@@ -74,6 +74,26 @@ FetcherFlag = Annotated[
 SessionsFlag = Annotated[
     int, typer.Option(min=1, max=2000, metavar="N", help="Number of sessions, the newest ones.", rich_help_panel=_BARS)
 ]
+ExportFlag = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="PATH", help="File, by its suffix .parquet, .csv or .csv.gz; or folder, a file a session."
+    ),
+]
+ExportSessionsFlag = Annotated[
+    int | None,
+    typer.Option("--sessions", min=1, metavar="N", help="Number of sessions, the newest ones. Default: all."),
+]
+ImportPath = Annotated[Path, typer.Argument(metavar="PATH", help="Parquet or CSV file of raw bars, or folder of such.")]
+ImportSplitsFlag = Annotated[
+    Path | None,
+    typer.Option("--splits", metavar="FILE", help="All splits from the first session on. Default: the file beside."),
+]
+ReplaceFlag = Annotated[
+    bool,
+    typer.Option("--replace", help="Put the files' sessions in place of those stored; those are kept as revisions."),
+]
+PartialFlag = Annotated[bool, typer.Option("--partial", help="Take sessions with suspiciously few symbols, too.")]
 SymbolsFlag = Annotated[
     str | None, typer.Option(metavar="A,B", help="Symbols, separated by commas. Default: all.", rich_help_panel=_WHAT)
 ]

@@ -41,7 +41,8 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     from technic.v1 import fetcher_service_pb2_grpc
 
     index = SymbolIndex()
-    store = Store(index)
+    now = clock(settings.clock)
+    store = Store(index, settings.store_sessions, lambda: now().timestamp())
     source = StoredSource(await open_source(settings, index), store, await open_attributes(settings))
     cache = SessionCache(settings.cache_sessions)
     early_sessions = ScoringConfig.load().history.early_sessions

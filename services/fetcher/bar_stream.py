@@ -175,7 +175,9 @@ class _Stream:
         """Return the window with what is laid over raw bars: splits, and the bars so far of a running session."""
         sessions = self._window.sessions
         snapshot = await self._parts.running.get(sessions[-1]) if is_running else None
-        return replace(self._window, splits=await self._parts.reference.splits(sessions[0]), running=snapshot)
+        return replace(
+            self._window, splits=await self._parts.reference.splits(sessions[0], sessions[-1]), running=snapshot
+        )
 
     async def _by_session(
         self,

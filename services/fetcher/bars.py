@@ -104,7 +104,7 @@ class Bars:
             early_sessions,
         )
         self.counts = HitCounts()
-        self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference, self._check)
+        self.stored = StoreSync(self._source, store, self._sync, self._symbols, self._reference, self._check, cache)
         timer = LoopTimer()
         self.activity = Activity(timer)
         self.filler = DetailsFiller(source, self.details, self._symbols, self._sync, self.activity, timer)
@@ -162,6 +162,7 @@ class Bars:
             newest: whether as_of stands for the newest session: while the provider is down, the newest one that is at
                 hand will do, which a notice says.
         """
+        await self.stored.refresh()
         listed = await self._listed(as_of, history_count, until, symbol_count)
         older = self._at_hand(as_of) if newest and as_of not in self.cache and self._source.failing else None
         if older is None or self.is_running(as_of):

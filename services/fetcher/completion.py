@@ -56,7 +56,7 @@ class Completion:
         revisions = {symbol: one for symbol, one in self._details.as_of(as_of).items() if symbol in known}
         if not revisions:
             return known, True
-        splits = await self._splits(first, until)
+        splits = await self._splits(first, as_of, until)
         closes = self._cache.gather((as_of,), self._index.add(tuple(revisions)))[3, 0].tolist()
         # A split from before the ones at hand may have changed older shares.
         oldest = math.inf if splits is None else to_day_number(first) - 1
@@ -71,11 +71,11 @@ class Completion:
 
         return await asyncio.to_thread(complete), splits is not None
 
-    async def _splits(self, first: date, until: float) -> dict[str, tuple[Split, ...]] | None:
+    async def _splits(self, first: date, as_of: date, until: float) -> dict[str, tuple[Split, ...]] | None:
         """Return the splits from `first` on; None without them in time."""
         try:
             async with asyncio.timeout_at(until):
-                return await self._reference.splits(first)
+                return await self._reference.splits(first, as_of)
         except (TimeoutError, TechnicError):
             # Whoever asks for bars next is told: there are none without splits.
             return None

@@ -58,15 +58,18 @@ class Reference:
 
         A list that lies too far behind is asked for anew, which nobody waits for.
         """
-        return self._splits_from(first), self._listing(as_of)
+        return self._splits_from(first, as_of), self._listing(as_of)
 
     async def listings(self, as_of: date) -> DatedList:
         """Return the list for a scan; raises what the source raises if there is none."""
         return await asyncio.shield(self._listing(as_of))
 
-    async def splits(self, first: date) -> dict[str, tuple[Split, ...]]:
-        """Return the splits executing on or after `first`, by symbol, collapsed and ascending."""
-        return await asyncio.shield(self._splits_from(first))
+    async def splits(self, first: date, as_of: date | None = None) -> dict[str, tuple[Split, ...]]:
+        """Return the splits executing on or after `first`, by symbol, collapsed and ascending.
+
+        Those that execute up to as_of are all there, by default up to the newest session; later ones may lack.
+        """
+        return await asyncio.shield(self._splits_from(first, as_of))
 
     async def newest(self) -> DatedList | None:
         """Return the newest list there is; None without one."""
@@ -106,11 +109,14 @@ class Reference:
         listings = await self._source.listings()
         return DatedList(*await self._source.lists.keep(listings, self._source.latest_session))
 
-    def _splits_from(self, first: date) -> asyncio.Task[dict[str, tuple[Split, ...]]]:
-        async def fetch() -> dict[str, tuple[Split, ...]]:
-            return by_symbol(await self._source.splits(first))
+    def _splits_from(self, first: date, as_of: date | None) -> asyncio.Task[dict[str, tuple[Split, ...]]]:
+        latest = self._source.latest_session()
+        known = min(as_of or latest, latest)
 
-        return self._once(self._splits, (self._source.latest_session(), first), fetch)
+        async def fetch() -> dict[str, tuple[Split, ...]]:
+            return by_symbol(await self._source.splits(first, known))
+
+        return self._once(self._splits, (known, first), fetch)
 
     def _once(
         self,

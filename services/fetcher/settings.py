@@ -38,6 +38,9 @@ class FetcherSettings(ServiceSettings):
         default=None,
         description="File of the store, in place of one below the home; empty to keep bars in memory only.",
     )
+    store_sessions: int = Field(
+        default=2000, ge=1, le=10_000, description="Sessions that the store keeps; the oldest leave first."
+    )
     bars_path: Path | None = Field(
         default=None, description="Parquet or CSV file of bars, or folder of such files, for the provider files."
     )

@@ -97,7 +97,7 @@ class SplitCheck:
             try:
                 async with asyncio.timeout_at(until):
                     adjusted = await asyncio.shield(self._asking[key])
-                    splits = await self._reference.splits(sessions[0])
+                    splits = await self._reference.splits(sessions[0], sessions[-1])
             except (TimeoutError, TechnicError) as error:
                 structlog.get_logger().warning("split_check_failed", as_of=str(key[1]), error=repr(error))
                 if not _useful(self._asking.get(key)):
@@ -125,7 +125,7 @@ class SplitCheck:
         try:
             async with asyncio.timeout_at(until):
                 theirs = await asyncio.shield(self._asking[key])
-                splits = await self._reference.splits(sessions[0])
+                splits = await self._reference.splits(sessions[0], sessions[-1])
         except (TimeoutError, TechnicError) as error:
             structlog.get_logger().warning("split_check_failed", as_of=str(key[1]), error=repr(error))
             return frozenset()
@@ -145,7 +145,7 @@ class SplitCheck:
         first, as_of = sessions[0], sessions[-1]
         kept = await self._kept(sessions)
         if kept is None and self._current(as_of) and self._source.name not in NEVER_RESTATED:
-            splits = await self._reference.splits(first)
+            splits = await self._reference.splits(first, as_of)
             days = (split.session_day for rows in splits.values() for split in rows)
             if any(to_day_number(first) < day <= to_day_number(as_of) for day in days):
                 return await self._source.adjusted_bars(first)

@@ -8,37 +8,70 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 import structlog
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import Place, StoreFile
-from services.fetcher.store_symbols import DamagedRowError
+from services.fetcher.store_check import flaws_of
+from services.fetcher.store_file import StoreFile
+from services.fetcher.store_layout import DamagedRowError, Place, error_name
+from services.fetcher.store_quarantine import QuarantinedRow
+from services.fetcher.store_splits import KnownSplits
 from services.fetcher.symbols import SymbolIndex
+from services.fetcher.window import HISTORY_LIMIT
+from services.market.adjust import Split
 from services.market.errors import LocalDataError
+from services.market.sessions import LAST
 
 PENDING: Final = 64
 """Writes that may wait for the disk; who comes with one more waits, too."""
 CLOSE_S: Final = 5.0
 """Seconds that writes get at the end."""
+TELL_S: Final = 0.2
+"""Seconds between two reports of a check."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """What a store holds: its sessions ascending, symbols that have a bar in any of them, bytes on disk."""
+    """What a store holds.
+
+    Attributes:
+        path: of its file.
+        sessions: ascending.
+        symbol_count: symbols that have a bar in any of them.
+        byte_count: bytes on disk.
+        quarantined: rows that were found damaged, the oldest first.
+        retention: sessions that are kept at most.
+        restated_count: bars that the provider changed after they were first stored.
+    """
 
     path: Path
     sessions: tuple[date, ...]
     symbol_count: int
     byte_count: int
+    quarantined: tuple[QuarantinedRow, ...]
+    retention: int
+    restated_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How far a check of everything has come: rows checked, rows there are, those found damaged and put aside."""
+
+    checked_count: int
+    total_count: int
+    damaged: tuple[QuarantinedRow, ...]
+    done: bool = False
 
 
 class Store:
@@ -46,13 +79,20 @@ class Store:
 
     Args:
         index: numbers of the symbols in what is kept and given back.
+        retention: sessions that are kept at most; the oldest leave first.
+        clock: tells now as the provider's calendar has it, seconds since 1970.
     """
 
-    def __init__(self, index: SymbolIndex) -> None:
+    def __init__(
+        self, index: SymbolIndex, retention: int = HISTORY_LIMIT, clock: Callable[[], float] = time.time
+    ) -> None:
         self._index = index
+        self.retention = retention
+        self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._room = asyncio.Semaphore(PENDING)
         self._writes: set[asyncio.Future[None]] = set()
+        self._floors: list[date] = []
         self._sessions: frozenset[date] = frozenset()
         self._opened: StoreFile | None = None
         self._file: StoreFile | None = None
@@ -78,31 +118,80 @@ class Store:
         """
         try:
             self._opened = await self._run(lambda: StoreFile(place, self._index))
-            self._sessions = frozenset(await self._run(self._opened.sessions))
             self._file = self._opened
+            await self.refresh()
         except (sqlite3.Error, OSError) as error:
             self._give_up(f"the store {place.path} cannot be used: {error}")
 
+    async def refresh(self) -> None:
+        """Take note of what other processes added; costs next to nothing if they did not."""
+        # Behind our own writes it would wait; they tell what they add themselves.
+        if not self._writes:
+            found = await self._use(lambda file: file.sessions() if file.changed() else None)
+            if found is not None:
+                self._sessions = frozenset(found)
+
     async def session(self, session: date) -> SessionBars | None:
         """Return the bars of a session; None if it is not here, or damaged."""
-        return await self._read(lambda file: file.read(session)) if session in self._sessions else None
+        if session not in self._sessions:
+            await self.refresh()
+        if session not in self._sessions:
+            return None
+        found = await self._use(lambda file: file.read(session))
+        if found is None:
+            self._sessions -= {session}
+        return found
 
     async def answer(self, question: str) -> tuple[date, bytes] | None:
         """Return the newest session at the time of an answer, and the answer; None without one."""
-        return await self._read(lambda file: file.answer(question))
+        return await self._use(lambda file: file.answer(question))
+
+    async def splits(self) -> KnownSplits | None:
+        """Return the splits that the provider listed last; None without any."""
+        return await self._use(StoreFile.splits)
 
     async def keep(self, bars: SessionBars) -> None:
-        """Have a session written; it is here once it is on disk."""
-        seen = time.time()
+        """Have a session written; it is here once it is on disk. One that would be the first to leave is not kept."""
+        if len(self._sessions) >= self.retention and bars.session < min((*self._sessions, *self._floors)):
+            return
+        seen_at = self._clock()
 
-        def write(file: StoreFile) -> None:
-            file.write(bars, seen)
+        def write(file: StoreFile) -> tuple[date, ...] | None:
+            file.write(bars, seen_at)
+            if len(self._sessions) < self.retention:
+                return None
+            file.prune(self.retention, min(self._floors, default=LAST))
+            return file.sessions()
 
         await self._write(write, bars.session)
 
     async def keep_answer(self, question: str, newest: date, body: bytes) -> None:
         """Have an answer written in place of the one before."""
-        await self._write(lambda file: file.write_answer(question, newest, body), None)
+        await self._write(lambda file: file.write_answer(question, newest, body))
+
+    async def keep_splits(self, newest: date, first: date, splits: Collection[Split]) -> None:
+        """Have the splits written that the provider lists from `first` on; see `StoreFile.write_splits`."""
+        seen_at = self._clock()
+        await self._write(lambda file: file.write_splits(newest, first, splits, seen_at))
+
+    async def restate(self, bars: SessionBars) -> int | None:
+        """Put a session in place of the one that is here; see `StoreFile.restate`."""
+        seen_at = self._clock()
+        return await self._use(lambda file: file.restate(bars, seen_at))
+
+    async def provisional(self) -> tuple[date, ...]:
+        """Return the sessions that the provider may have changed since they came; see `StoreFile.provisional`."""
+        now = self._clock()
+        return await self._use(lambda file: file.provisional(now)) or ()
+
+    @contextmanager
+    def protected(self, first: date) -> Iterator[None]:
+        """Keep the sessions from `first` on, however many, as long as the block lasts."""
+        self._floors.append(first)
+        try:
+            yield
+        finally:
+            self._floors.remove(first)
 
     async def flush(self) -> None:
         """Wait until all is written that was to be kept.
@@ -123,12 +212,56 @@ class Store:
         self.require()
 
         def look(file: StoreFile) -> StoreStatus:
-            return StoreStatus(file.path, file.sessions(), file.symbol_count, file.byte_count)
+            return StoreStatus(
+                path=file.path,
+                sessions=file.sessions(),
+                symbol_count=file.symbol_count,
+                byte_count=file.byte_count,
+                quarantined=file.quarantined(),
+                retention=self.retention,
+                restated_count=file.restated_count,
+            )
 
-        found = await self._read(look)
+        found = await self._use(look)
         if found is None:
             raise LocalDataError(self._absence)
         return found
+
+    async def verify(self, report: Callable[[Verified], Awaitable[None]]) -> None:
+        """Check all rows, one by one between other work, and put the damaged ones aside; then the file's own pages.
+
+        Args:
+            report: is told how far that has come, about every `TELL_S`, and the end.
+
+        Raises:
+            LocalDataError: there is no store, or the file itself is damaged.
+        """
+        keys = await self._use(StoreFile.every_key)
+        self.require()
+        damaged: list[QuarantinedRow] = []
+        told_at = -TELL_S
+        for count, key in enumerate(keys or ()):
+            if time.monotonic() - told_at >= TELL_S:
+                await report(Verified(count, len(keys or ()), tuple(damaged)))
+                told_at = time.monotonic()
+            found = await self._use(partial(StoreFile.check, key=key))
+            self.require()
+            damaged += [] if found is None else [found]
+        for row in damaged:
+            structlog.get_logger().warning("store_row_damaged", row=row.name, damage=row.damage)
+        if damaged:
+            self._sessions = frozenset(await self._use(StoreFile.sessions) or ())
+        await self._require_sound()
+        await report(Verified(len(keys or ()), len(keys or ()), tuple(damaged), done=True))
+
+    async def _require_sound(self) -> None:
+        path = (await self.status()).path
+        try:
+            flaws = await asyncio.to_thread(flaws_of, path)
+        except sqlite3.Error as error:
+            flaws = [str(error)]
+        if flaws:
+            raise LocalDataError(f"the file {path} is damaged ({flaws[0]}): move it away, and sync again")
 
     async def close(self) -> None:
         """Write what is waiting, as far as the disk lets us soon, and close the file."""
@@ -144,7 +277,8 @@ class Store:
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def _read(self, work: Callable[[StoreFile], T]) -> T | None:
+    async def _use(self, work: Callable[[StoreFile], T]) -> T | None:
+        """Do work on the file; None if there is none, or if what was asked for is damaged."""
         file = self._file
         if file is None:
             return None
@@ -152,12 +286,17 @@ class Store:
             return await self._run(lambda: work(file))
         except DamagedRowError as error:
             structlog.get_logger().warning("store_row_damaged", row=str(error))
-            self._sessions = frozenset(await self._read(StoreFile.sessions) or ())
+            self._sessions = frozenset(await self._use(StoreFile.sessions) or ())
         except (sqlite3.Error, OSError) as error:
-            self._give_up(f"the store cannot be read: {error}")
+            if error_name(error) == "SQLITE_BUSY":
+                # Another process writes for long: what was to be written is fetched again another time.
+                structlog.get_logger().warning("store_busy")
+            else:
+                self._give_up(f"the store cannot be read or written: {error}")
         return None
 
-    async def _write(self, work: Callable[[StoreFile], None], session: date | None) -> None:
+    async def _write(self, work: Callable[[StoreFile], tuple[date, ...] | None], session: date | None = None) -> None:
+        """Have work done that adds a session, if it does; it returns the sessions there are if it took others away."""
         if self._file is None:
             return
         await self._room.acquire()
@@ -165,23 +304,16 @@ class Store:
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)
 
-    async def _written(self, work: Callable[[StoreFile], None], session: date | None) -> None:
+    async def _written(self, work: Callable[[StoreFile], tuple[date, ...] | None], session: date | None) -> None:
         try:
-            file = self._file
-            if file is None:
+            # Not only whether it was done: `None` is also what `_use` says of a failure.
+            done = await self._use(lambda file: (work(file),))
+            if done is None:
                 return
-            await self._run(lambda: work(file))
-            if session is not None:
+            if done[0] is not None:
+                self._sessions = frozenset(done[0])
+            elif session is not None:
                 self._sessions |= {session}
-        except DamagedRowError as error:
-            structlog.get_logger().warning("store_row_damaged", row=str(error))
-            self._sessions = frozenset(await self._read(StoreFile.sessions) or ())
-        except sqlite3.Error as error:
-            if error.sqlite_errorname == "SQLITE_BUSY":
-                # Another process writes for long: this row is fetched again another time.
-                structlog.get_logger().warning("store_busy", session=str(session))
-            else:
-                self._give_up(f"the store cannot be written: {error}")
         finally:
             self._room.release()
 

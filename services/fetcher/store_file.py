@@ -6,11 +6,12 @@ to the columns of this process's `SymbolIndex`. Every row carries a checksum ove
 """
 
 import contextlib
+import secrets
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -18,37 +19,39 @@ import numpy as np
 import structlog
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_symbols import DamagedRowError, StoreSymbols, checksum, intact
+from services.fetcher.store_check import META, WRONG_CHECKSUM, Key, StoreCheck
+from services.fetcher.store_layout import (
+    CORRUPT,
+    DamagedRowError,
+    Place,
+    checksum,
+    connect,
+    error_name,
+    prepare,
+    transaction,
+)
+from services.fetcher.store_quarantine import PutAsideError, Quarantine, QuarantinedRow
+from services.fetcher.store_revisions import Numbered, Revisions, changed
+from services.fetcher.store_splits import SPLITS, KnownSplits, StoreSplits
+from services.fetcher.store_symbols import StoreSymbols
 from services.fetcher.symbols import SymbolIndex
+from services.market.adjust import Split
 from services.market.errors import LocalDataError
 from services.market.panel import FIELDS
-from services.market.sessions import FIRST, LAST, from_day_number, to_day_number
+from services.market.sessions import FIRST, LAST, close_time, from_day_number, is_session, to_day_number
 
-SCHEMA: Final = 1
-"""Version of the layout below; a store of another one is refused."""
-BUSY_S: Final = 5.0
-"""Seconds that a write waits for another process's."""
-# Large pages for large rows. With a write-ahead log, a commit needs no fsync to survive the end of the process, and
-# readers never wait; the log is folded into the file after 16 MiB.
-_PRAGMAS: Final = ("page_size = 65536", "journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 256")
-_TABLES: Final = """
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS symbols (first INTEGER PRIMARY KEY, names BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS sessions (day INTEGER PRIMARY KEY, first_seen INTEGER NOT NULL, numbers BLOB NOT NULL,
-  bars BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, newest INTEGER NOT NULL, body BLOB NOT NULL,
-  checksum INTEGER NOT NULL) STRICT;
-COMMIT;
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a store lies, and whose bars it holds: only bars of the same market have the same fingerprint."""
-
-    path: Path
-    fingerprint: str
+PROVISIONAL_S: Final = 12 * 3600
+"""Seconds after its close for which the provider may still change a session."""
+PROVISIONAL_SESSIONS: Final = 5
+"""Sessions, the newest ones, that are looked at for that."""
+ANSWER_DAYS: Final = 31
+"""Days that an answer about a single symbol is kept."""
+LEAST_SHARE: Final = 0.5
+"""A session that comes again with a smaller share of its bars is not believed."""
+_CALENDAR: Final = (to_day_number(FIRST), to_day_number(LAST))
+"""Days that may be sessions; a damaged one may be any number."""
+_PASSING: Final = "symbol %"
+"""Questions of which there are thousands, and whose answers nobody asks for again after `ANSWER_DAYS`."""
 
 
 class StoreFile:
@@ -66,17 +69,26 @@ class StoreFile:
     def __init__(self, place: Place, index: SymbolIndex) -> None:
         self._place = place
         place.path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(place.path, timeout=BUSY_S, isolation_level=None)
+        self._db = connect(place.path)
         self._symbols = StoreSymbols(self._db, index)
+        self._splits = StoreSplits(self._db)
+        self._revisions = Revisions(self._db)
+        self._quarantine = Quarantine(self._db)
+        self._check = StoreCheck(self._db, self._quarantine)
+        self._version = -1
         try:
-            self._prepare()
+            prepare(self._db, place)
             with contextlib.suppress(DamagedRowError), self._whole_symbols():
                 self._symbols.learn()
         except sqlite3.DatabaseError as error:
             self._db.close()
-            if error.sqlite_errorname in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
+            if error_name(error) in CORRUPT:
                 raise LocalDataError(f"{place.path} is no store of bars ({error}): move it away") from None
             raise
+        except UnicodeDecodeError as error:
+            # How SQLite's own words about a damaged schema fail to reach us.
+            self._db.close()
+            raise LocalDataError(f"{place.path} is no store of bars ({error}): move it away") from error
         except BaseException:
             self._db.close()
             raise
@@ -100,126 +112,238 @@ class StoreFile:
         path = self._place.path
         return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*") if file.suffix != ".sqlite3-shm")
 
+    @property
+    def restated_count(self) -> int:
+        """Bars that were changed after they were first stored."""
+        return self._revisions.bar_count
+
+    def quarantined(self) -> tuple[QuarantinedRow, ...]:
+        """Return the rows that were found damaged, the oldest first."""
+        return self._quarantine.rows()
+
+    def changed(self) -> bool:
+        """Tell whether another process wrote since this was last asked; true the first time."""
+        before, self._version = self._version, int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        return before != self._version
+
     def sessions(self) -> tuple[date, ...]:
         """Return the sessions that are here, ascending."""
-        # Within the calendar: a damaged day may be any number.
-        bounds = (to_day_number(FIRST), to_day_number(LAST))
-        days = self._db.execute("SELECT day FROM sessions WHERE day BETWEEN ? AND ? ORDER BY day", bounds)
+        days = self._db.execute("SELECT day FROM sessions WHERE day BETWEEN ? AND ? ORDER BY day", _CALENDAR)
         return tuple(from_day_number(day) for (day,) in days)
+
+    def bar_counts(self) -> dict[date, int]:
+        """Return the number of bars of each session."""
+        found = self._db.execute("SELECT day, length(numbers) / 4 FROM sessions WHERE day BETWEEN ? AND ?", _CALENDAR)
+        return {from_day_number(day): count for day, count in found}
 
     def read(self, session: date) -> SessionBars | None:
         """Return the bars of a session; None if it is not here.
 
         Raises:
-            DamagedRowError: the row was damaged, and dropped.
+            DamagedRowError: the row was damaged, and is put aside.
         """
-        day = to_day_number(session)
-        found = self._row("SELECT first_seen, numbers, bars, checksum FROM sessions WHERE day = ?", day)
+        found = self._row(Key("sessions", to_day_number(session)))
         if found is None:
             return None
-        first_seen, numbers, values, expected = found
-        if not intact(expected, day, first_seen, numbers, values):
-            self._drop("DELETE FROM sessions WHERE day = ?", day)
         with self._whole_symbols():
-            columns = self._symbols.columns_of(np.frombuffer(numbers, "<i4"))
-        return SessionBars(session, columns, np.frombuffer(values, "<f8").reshape(len(FIELDS), -1), 0)
+            columns = self._symbols.columns_of(np.frombuffer(found[-2], "<i4"))
+        return SessionBars(session, columns, np.frombuffer(found[-1], "<f8").reshape(len(FIELDS), -1), 0)
 
-    def write(self, bars: SessionBars, first_seen: float) -> None:
+    def write(self, bars: SessionBars, seen_at: float) -> None:
         """Add a session; one that is here stays as it is.
 
         Args:
             bars: of the session.
-            first_seen: seconds since 1970 when they came.
+            seen_at: seconds since 1970 when they came.
 
         Raises:
             DamagedRowError: the symbols of the store were damaged: it is empty now.
         """
-        values = np.ascontiguousarray(bars.bars, "<f8").tobytes()
-        with self._whole_symbols(), self._transaction():
-            numbers, names = self._symbols.numbered(bars.columns)
-            row = (to_day_number(bars.session), int(first_seen), numbers.astype("<i4").tobytes(), values)
-            self._db.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", (*row, checksum(*row))
-            )
-        # Only now are the new symbols there for sure.
-        self._symbols.extend(names)
+        with self._numbering(bars) as numbered:
+            self._insert("ON CONFLICT DO NOTHING", bars.session, (int(seen_at), int(seen_at)), numbered)
+
+    def restate(self, bars: SessionBars, seen_at: float, least_share: float = LEAST_SHARE) -> int | None:
+        """Put a session in place of the one that is here, and keep the bars that it changes as a revision.
+
+        Args:
+            bars: of the session.
+            seen_at: seconds since 1970 when they came.
+            least_share: with a smaller share of the bars that are here nothing is changed.
+
+        Returns:
+            bars that were changed, added or removed; None if there were too few.
+
+        Raises:
+            DamagedRowError: what is here, or the symbols, were damaged.
+        """
+        day, now = to_day_number(bars.session), int(seen_at)
+        found = self._row(Key("sessions", day))
+        if found is None:
+            self.write(bars, seen_at)
+            return len(bars.columns)
+        old = Numbered(np.frombuffer(found[-2], "<i4"), np.frombuffer(found[-1], "<f8").reshape(len(FIELDS), -1))
+        if len(bars.columns) < least_share * len(old.numbers):
+            return None
+        with self._numbering(bars) as numbered:
+            before = changed(old, numbered)
+            if len(before.numbers):
+                self._revisions.add(day, before, found[1], now)
+            self._db.execute("DELETE FROM sessions WHERE day = ?", (day,))
+            self._insert("", bars.session, (found[1], now), numbered)
+        return len(before.numbers)
+
+    def provisional(self, now: float) -> tuple[date, ...]:
+        """Return the newest sessions that came so soon after their close that the provider may have changed them since.
+
+        Args:
+            now: seconds since 1970.
+        """
+        query = "SELECT day, seen_at FROM sessions WHERE day BETWEEN ? AND ? ORDER BY day DESC LIMIT ?"
+        found = self._db.execute(query, (*_CALENDAR, PROVISIONAL_SESSIONS))
+        seen = [(from_day_number(day), seen_at) for day, seen_at in found if is_session(from_day_number(day))]
+        ends = [(session, at, close_time(session).timestamp() + PROVISIONAL_S) for session, at in seen]
+        return tuple(session for session, at, end in ends if at < end <= now)
+
+    def prune(self, keep: int, before: date = LAST) -> None:
+        """Drop the oldest sessions beyond the newest `keep` ones, with their revisions; none from `before` on.
+
+        The pages that they leave are used for what is written next.
+        """
+        query = "SELECT day FROM sessions ORDER BY day DESC LIMIT 1 OFFSET ?"
+        oldest = self._db.execute(query, (keep - 1,)).fetchone()
+        if oldest is None:
+            return
+        first = min(oldest[0], to_day_number(before))
+        with transaction(self._db):
+            self._db.execute("DELETE FROM sessions WHERE day < ?", (first,))
+            self._db.execute("DELETE FROM revisions WHERE day < ?", (first,))
 
     def answer(self, question: str) -> tuple[date, bytes] | None:
         """Return the newest session at the time of an answer, and the answer; None if the question was never asked.
 
         Raises:
-            DamagedRowError: the row was damaged, and dropped.
+            DamagedRowError: the row was damaged, and is put aside.
         """
-        found = self._row("SELECT newest, body, checksum FROM answers WHERE question = ?", question)
-        if found is None:
-            return None
-        newest, body, expected = found
-        if not intact(expected, newest, question.encode(), body):
-            self._drop("DELETE FROM answers WHERE question = ?", question)
-        return from_day_number(newest), body
+        found = self._row(Key("answers", question))
+        return None if found is None else (from_day_number(found[1]), found[2])
 
     def write_answer(self, question: str, newest: date, body: bytes) -> None:
-        """Keep an answer in place of the one before."""
+        """Keep an answer in place of the one before; those about single symbols that are too old leave."""
         day = to_day_number(newest)
-        row = (question, day, body, checksum(day, question.encode(), body))
-        with self._transaction():
+        with transaction(self._db):
+            row = (question, day, checksum(question, day, body), body)
             self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", row)
+            if question == SPLITS:
+                oldest = to_day_number(newest - timedelta(days=ANSWER_DAYS))
+                self._db.execute("DELETE FROM answers WHERE newest < ? AND question LIKE ?", (oldest, _PASSING))
+
+    def splits(self) -> KnownSplits | None:
+        """Return the splits that the provider listed; None if it was never asked.
+
+        Raises:
+            DamagedRowError: one was damaged or lost; they are to be asked for again.
+        """
+        found = self.answer(SPLITS)
+        if found is None:
+            return None
+        try:
+            return self._splits.read(*found)
+        except DamagedRowError as error:
+            for key in self._check.every_key():
+                if key.table == "splits" and self._check.read(key) == ():
+                    self._put_aside(key, WRONG_CHECKSUM)
+            self._put_aside(Key("answers", SPLITS), str(error))
+
+    def write_splits(self, newest: date, first: date, splits: Collection[Split], seen_at: float) -> None:
+        """Take over the splits that the provider lists from `first` on, `newest` being the newest session."""
+        with transaction(self._db):
+            self.write_answer(SPLITS, newest, self._splits.write(first, splits, int(seen_at)))
+
+    def every_key(self) -> list[Key]:
+        """Return all rows that `check` can look at."""
+        return self._check.every_key()
+
+    def check(self, key: Key) -> QuarantinedRow | None:
+        """Check a row, and put it aside if it is damaged; None if it is whole, or gone."""
+        try:
+            self._examine(key)
+        except PutAsideError as error:
+            return error.row
+        return None
 
     def close(self) -> None:
         """Close the file; the last one to do so folds its log into it."""
         self._db.close()
 
-    def _prepare(self) -> None:
-        """Make the tables, and check whose they are."""
-        for pragma in _PRAGMAS:
-            self._db.execute(f"PRAGMA {pragma}")
-        self._db.executescript(_TABLES)
-        own = {"schema": str(SCHEMA), "fingerprint": self._place.fingerprint}
-        with self._transaction():
-            self._db.executemany("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", own.items())
-        found = dict(self._db.execute("SELECT name, value FROM meta"))
-        for name, value in own.items():
-            if found[name] != value:
-                raise LocalDataError(
-                    f"the store {self._place.path} has {name} {found[name]}, not {value}: "
-                    "move it away, or choose another place by --home or FETCHER_STORE_PATH"
-                )
+    def _examine(self, key: Key) -> None:
+        if key.table == "sessions":
+            if key.session is None:
+                self._put_aside(key, "it is of no session of the exchange")
+            self.read(key.session)
+        elif key.table == "symbols":
+            with self._whole_symbols():
+                self._symbols.forget()
+                self._symbols.learn()
+        elif key == Key("answers", SPLITS):
+            self.splits()
+        elif key.table != "meta":
+            self._row(key)
+        elif key.value not in META:
+            self._put_aside(key, "no version wrote such a row")
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            # A full disk may have rolled back already.
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+    def _numbering(self, bars: SessionBars) -> Iterator[Numbered]:
+        """Give bars the store's numbers of their symbols; new ones are written in the transaction of the block."""
+        with self._whole_symbols(), transaction(self._db):
+            numbers, names = self._symbols.numbered(bars.columns)
+            yield Numbered(numbers, np.ascontiguousarray(bars.bars, "<f8"))
+        # Only now are the new symbols there for sure.
+        self._symbols.extend(names)
+
+    def _insert(self, otherwise: str, session: date, seen: tuple[int, int], bars: Numbered) -> None:
+        blobs = (bars.numbers.astype("<i4").tobytes(), bars.bars.tobytes())
+        row = (to_day_number(session), *seen, self._symbols.epoch)
+        self._db.execute(
+            f"INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?) {otherwise}",  # noqa: S608 - a constant
+            (*row, checksum(*row, *blobs), *blobs),
+        )
 
     @contextmanager
     def _whole_symbols(self) -> Iterator[None]:
         """Empty the store if its symbols are damaged: without them no session can be read."""
         try:
             yield
-        except DamagedRowError:
-            structlog.get_logger().warning("store_emptied", path=str(self._place.path))
-            self._symbols.forget()
-            with self._transaction():
-                self._db.execute("DELETE FROM sessions")
-                self._db.execute("DELETE FROM symbols")
+        except PutAsideError:
             raise
+        except DamagedRowError as error:
+            structlog.get_logger().warning("store_emptied", path=str(self.path), why=str(error))
+            row = QuarantinedRow("symbols", int(time.time()), f"{error}: the store was emptied")
+            with transaction(self._db):
+                remains = self._db.execute("SELECT names FROM symbols ORDER BY first").fetchall()
+                self._quarantine.add(row, [names for (names,) in remains])
+                for table in ("sessions", "revisions", "symbols"):
+                    self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
+                # Others may still have the old numbers in mind.
+                epoch = str(secrets.randbits(48))
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (epoch,))
+            self._symbols.forget()
+            raise PutAsideError(row, self.path) from error
 
-    def _row(self, query: str, key: int | str) -> tuple[Any, ...] | None:
-        try:
-            return self._db.execute(query, (key,)).fetchone()  # type: ignore[no-any-return]  # sqlite3 says Any
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorname != "SQLITE_CORRUPT":
-                raise
-        # As good as a row of the wrong checksum.
-        return (None,) * (query.count(",") + 1)
+    def _row(self, key: Key) -> tuple[Any, ...] | None:
+        """Return the columns of a row; None if it is not there.
 
-    def _drop(self, statement: str, key: int | str) -> NoReturn:
-        with self._transaction():
-            self._db.execute(statement, (key,))
-        raise DamagedRowError(f"{self._place.path}: {statement.partition(' WHERE ')[2].replace('?', str(key))}")
+        Raises:
+            PutAsideError: it was damaged.
+        """
+        found = self._check.read(key)
+        if found == ():
+            self._put_aside(key, WRONG_CHECKSUM)
+        if found and key.table == "sessions":
+            with self._whole_symbols():
+                known = self._symbols.knows(found[3])
+            if not known:
+                self._put_aside(key, "it is of symbols that are lost")
+        return found
+
+    def _put_aside(self, key: Key, damage: str) -> NoReturn:
+        raise PutAsideError(self._check.put_aside(key, damage, time.time()), self.path)

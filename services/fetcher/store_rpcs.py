@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import grpc
 
     from services.fetcher.bars import Bars
+    from services.fetcher.store import Verified
+    from services.fetcher.store_quarantine import QuarantinedRow
     from services.fetcher.sync import SyncState
 
 SYNC_DEADLINE_S: Final = 24 * 3600.0
@@ -20,7 +22,7 @@ DEFAULT_HISTORY: Final = 300
 
 
 class StoreRpcs:
-    """The part of `FetcherServicer` that fills the store and tells what is in it."""
+    """The part of `FetcherServicer` that fills the store and tells and checks what is in it."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
@@ -70,4 +72,29 @@ class StoreRpcs:
             symbol_count=found.status.symbol_count,
             newest_session=found.newest.isoformat(),
             missing_sessions=[session.isoformat() for session in found.missing],
+            quarantined_rows=map(_row_message, found.status.quarantined),
+            retention_count=found.status.retention,
+            restated_bar_count=found.status.restated_count,
         )
+
+    async def VerifyStore(  # noqa: N802  # grpc's name
+        self,
+        request: pb.VerifyStoreRequest,  # noqa: ARG002  # it asks for everything
+        context: grpc.aio.ServicerContext[Any, pb.VerifyStoreResponse],
+    ) -> None:
+        """Check everything that is stored, telling how far that has come."""
+
+        async def report(state: Verified) -> None:
+            message = pb.VerifyStoreResponse(
+                checked_count=state.checked_count,
+                total_count=state.total_count,
+                damaged_rows=map(_row_message, state.damaged),
+                done=state.done,
+            )
+            await context.write(message)
+
+        await self._bars.stored.verify(report)
+
+
+def _row_message(row: QuarantinedRow) -> pb.QuarantinedRow:
+    return pb.QuarantinedRow(row=row.name, found_at=row.found_at, damage=row.damage)

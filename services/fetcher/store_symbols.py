@@ -1,44 +1,28 @@
-"""The symbols of a store: numbered by itself, append-only; and the checksums of its rows."""
+"""The symbols of a store: numbered by itself, append-only."""
 
 import sqlite3
 from typing import Final
 
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
 
+from services.fetcher.store_layout import DamagedRowError, checksum, intact
 from services.fetcher.symbols import SymbolIndex
 
 _UNKNOWN: Final = -1
 
 
-class DamagedRowError(Exception):
-    """A row no longer says what was written; it is gone now, and can be fetched again."""
-
-
-def checksum(*parts: int | bytes) -> int:
-    """Return the CRC-32 of some numbers and bytes."""
-    value = 0
-    for part in parts:
-        value = isal_zlib.crc32(part.to_bytes(8, "little", signed=True) if isinstance(part, int) else part, value)
-    return value
-
-
-def intact(expected: object, *parts: object) -> bool:
-    """Tell whether values as they were read have the checksum that was read with them; damage may change any type."""
-    known = [part for part in parts if isinstance(part, int | bytes)]
-    return len(known) == len(parts) and checksum(*known) == expected
-
-
 class StoreSymbols:
     """Maps the store's numbers of symbols to the columns of an index, and back.
 
-    Symbols lie in the table in the batches in which they were added, each under the number of its first one.
+    Symbols lie in the table in the batches in which they were added, each under the number of its first one. When a
+    store had to be emptied, numbers begin anew in another epoch; what says numbers says their epoch.
     """
 
     def __init__(self, db: sqlite3.Connection, index: SymbolIndex) -> None:
         self._db = db
         self._index = index
+        self.epoch = _UNKNOWN
         self.forget()
 
     def __len__(self) -> int:
@@ -58,14 +42,29 @@ class StoreSymbols:
         Raises:
             DamagedRowError: a batch is damaged, or lacks the ones before it.
         """
-        query = "SELECT first, names, checksum FROM symbols WHERE first >= ? ORDER BY first"
-        for first, names, expected in self._db.execute(query, (len(self),)).fetchall():
-            if first != len(self) or not intact(expected, first, names):
-                raise DamagedRowError(f"symbols from number {len(self)} on")
+        found = self._db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+        epoch = int(found[0]) if found and found[0].isdecimal() else _UNKNOWN
+        if epoch != self.epoch:
+            self.epoch = epoch
+            self.forget()
+        query = "SELECT first, epoch, names, checksum FROM symbols WHERE first >= ? ORDER BY first"
+        for first, of_epoch, names, expected in self._db.execute(query, (len(self),)).fetchall():
+            if (first, of_epoch) != (len(self), epoch) or not intact(expected, first, of_epoch, names):
+                raise DamagedRowError(f"the symbols from number {len(self)} on are damaged")
             self.extend(names.decode().split("\n"))
 
+    def knows(self, epoch: int) -> bool:
+        """Tell whether numbers of an epoch are those of now.
+
+        Raises:
+            DamagedRowError: as `learn`.
+        """
+        if epoch != self.epoch:
+            self.learn()
+        return epoch == self.epoch
+
     def columns_of(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the columns of some numbers.
+        """Return the columns of some numbers of this epoch.
 
         Raises:
             DamagedRowError: the table lacks one of them.
@@ -74,7 +73,7 @@ class StoreSymbols:
         if last >= len(self):
             self.learn()
         if last >= len(self):
-            raise DamagedRowError(f"symbols from number {len(self)} on")
+            raise DamagedRowError(f"the symbols from number {len(self)} on are lost")
         return self._columns[numbers]
 
     def numbered(self, columns: NDArray[np.int32]) -> tuple[NDArray[np.int32], list[str]]:
@@ -91,8 +90,8 @@ class StoreSymbols:
         numbers[new] = len(self) + np.arange(len(new), dtype=np.int32)
         names = [self._index.symbol_at(column) for column in columns[new].tolist()]
         if names:
-            batch = (len(self), "\n".join(names).encode())
-            self._db.execute("INSERT INTO symbols VALUES (?, ?, ?)", (*batch, checksum(*batch)))
+            batch = (len(self), self.epoch, "\n".join(names).encode())
+            self._db.execute("INSERT INTO symbols VALUES (?, ?, ?, ?)", (*batch, checksum(*batch)))
         return numbers, names
 
     def extend(self, names: list[str]) -> None:

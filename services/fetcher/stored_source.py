@@ -16,17 +16,8 @@ from services.market.sessions import sessions_between, to_day_number
 
 T = TypeVar("T")
 
-_SPLITS: Final = "splits"
-
 BELIEVED_SESSIONS: Final = 20
 """Sessions for which it is believed that a symbol has no bars; later ones would show them if it traded."""
-
-
-class _Splits(msgspec.Struct, array_like=True):
-    """The splits executing on or after `first`, days since 1970-01-01."""
-
-    first: int
-    splits: tuple[Split, ...]
 
 
 class _Symbol(msgspec.Struct, array_like=True):
@@ -41,8 +32,8 @@ class _Symbol(msgspec.Struct, array_like=True):
 class StoredSource:
     """A `BarSource` that asks another one for what its store lacks, and stores the answers.
 
-    Bars of a session never change. The splits and the bars of single symbols are taken from the store if no session has
-    ended since they came.
+    A session that is stored is not asked for again but by `fetched_again`. Splits and the bars of single symbols are
+    taken from the store if no session has ended since they came.
 
     Args:
         source: the other one.
@@ -132,19 +123,33 @@ class StoredSource:
             await self._store.keep(bars)
         return bars
 
+    async def fetched_again(self, session: date) -> SessionBars | None:
+        """Ask for a session that is stored; what the provider changed is kept as a revision.
+
+        Returns:
+            what it answered; None if the store does not believe it: far too few bars.
+        """
+        bars = await self._source.session_bars(session)
+        return None if await self._store.restate(bars) is None else bars
+
     async def listings(self) -> tuple[Listing, ...]:
         """Return the reference list as the source has it now, each symbol once; see `lists` for those before."""
         return await self._source.listings()
 
-    async def splits(self, first: date) -> tuple[Split, ...]:
-        """Return the splits executing on or after `first`; duplicates and future ones included."""
+    async def splits(self, first: date, as_of: date | None = None) -> tuple[Split, ...]:
+        """Return the splits executing on or after `first`; duplicates and future ones included.
+
+        Args:
+            first: a day.
+            as_of: the session up to which they will be applied; what was listed when it, or a later one, was the newest
+                will do. By default the newest session.
+        """
         newest, day = self.latest_session(), to_day_number(first)
-        found = await self._store.answer(_SPLITS)
-        kept = _decoded(found, _Splits, newest)
-        if kept is not None and kept.first <= day:
+        kept = await self._store.splits()
+        if kept is not None and kept.newest >= min(as_of or newest, newest) and kept.first <= first:
             return tuple(split for split in kept.splits if split.session_day >= day)
         splits = await self._source.splits(first)
-        await self._store.keep_answer(_SPLITS, newest, msgspec.msgpack.encode(_Splits(day, splits)))
+        await self._store.keep_splits(newest, first, splits)
         return splits
 
     async def is_symbol_stored(self, symbol: str, first: date, last: date) -> bool:

@@ -17,15 +17,20 @@ _COLUMNS: Final = (
     Column("symbol", "text", aliases=("ticker",)),
     Column("date", "date", aliases=("execution_date", "day", "session")),
     Column("ratio", "number"),
+    Column("ratio_from", "number", required=False),
+    Column("ratio_to", "number", required=False),
 )
 
 
-def read_splits(path: Path, symbols: Container[str]) -> tuple[Split, ...]:
+def read_splits(path: Path, symbols: Container[str] | None) -> tuple[Split, ...]:
     """Read the splits of some symbols: symbol, execution date, and ratio, the new shares per old one.
+
+    Where a file says what the ratio is made of, `ratio_from` old shares and `ratio_to` new ones, these are taken.
 
     Args:
         path: of the file.
-        symbols: those of the bars; a split of one of them is found in any spelling, all others are left out.
+        symbols: those of the bars; a split of one of them is found in any spelling, all others are left out. None takes
+            all as they are.
 
     Raises:
         LocalDataError: the file is absent, cannot be read, lacks a column, a value or has one of another kind; a ratio
@@ -37,12 +42,18 @@ def read_splits(path: Path, symbols: Container[str]) -> tuple[Split, ...]:
         named = table.filled("symbol").to_pylist()
         days: list[date] = table.filled("date").cast(pa.date32()).to_pylist()
         ratios = table.filled("ratio").cast(pa.float64()).to_pylist()
-    odd = next((ratio for ratio in ratios if not 0 < ratio < np.inf), None)
+        shares = [(1.0, ratio) for ratio in ratios]
+        if "ratio_from" in table and "ratio_to" in table:
+            parts = (table.filled(name).cast(pa.float64()).to_pylist() for name in ("ratio_from", "ratio_to"))
+            shares = list(zip(*parts, strict=True))
+    odd = next(
+        (new / old if old else np.inf for old, new in shares if not (0 < old < np.inf and 0 < new < np.inf)), None
+    )
     if odd is not None:
         raise LocalDataError(f"{path}: a ratio must be above 0, the new shares per old one; one is {odd}")
-    found = {symbol: find_symbol(symbol, symbols) for symbol in set(named)}
+    found = {symbol: symbol if symbols is None else find_symbol(symbol, symbols) for symbol in set(named)}
     return tuple(
-        Split(symbol, to_day_number(day), 1.0, ratio)
-        for name, day, ratio in zip(named, days, ratios, strict=True)
+        Split(symbol, to_day_number(day), old, new)
+        for name, day, (old, new) in zip(named, days, shares, strict=True)
         if (symbol := found[name]) is not None
     )

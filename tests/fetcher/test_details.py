@@ -14,7 +14,8 @@ from services.fetcher.cache import SessionCache
 from services.fetcher.details import KEPT_DAYS, REVISIONS, DetailsBook, Revision
 from services.fetcher.source import Details, Listing
 from services.fetcher.store import Store
-from services.fetcher.store_file import Place, StoreFile
+from services.fetcher.store_file import StoreFile
+from services.fetcher.store_layout import Place
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.files.attributes import AttributeBook, Attributes

@@ -16,7 +16,7 @@ from services.fetcher.details_filler import CALLS_IN_ONE, IDLE_S, LEAST_SPACING_
 from services.fetcher.reference import Reference
 from services.fetcher.source import Details, Listing, Pace
 from services.fetcher.store import Store
-from services.fetcher.store_file import Place
+from services.fetcher.store_layout import Place
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import SymbolList
 from services.fetcher.symbols import SymbolIndex

@@ -14,7 +14,7 @@ from services.fetcher.kept_lists import KEPT
 from services.fetcher.reference import STALE_SESSIONS, DatedList, Reference
 from services.fetcher.source import Details, Listing
 from services.fetcher.store import Store
-from services.fetcher.store_file import Place
+from services.fetcher.store_layout import Place
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.files.attributes import AttributeBook, Attributes

@@ -14,7 +14,7 @@ from services.fetcher.cache import SessionCache
 from services.fetcher.source import Pace, SessionBars
 from services.fetcher.split_check import SOON_DAYS, disagreeing
 from services.fetcher.store import Store
-from services.fetcher.store_file import Place
+from services.fetcher.store_layout import Place
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split

@@ -1,10 +1,9 @@
 """The fetcher's core over a store: what is asked a second time, and what happens when the disk does not play along."""
 
 import asyncio
-import resource
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.source import Pace
 from services.fetcher.store import Store
-from services.fetcher.store_file import Place, StoreFile
+from services.fetcher.store_file import StoreFile
+from services.fetcher.store_layout import Place
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
@@ -23,6 +23,7 @@ from services.market.adjust import Split
 from services.market.errors import BudgetSpentError, LocalDataError, ProviderUnavailableError
 from services.market.sessions import nearest_session, sessions_ending, to_day_number
 from tests.fetcher.fake_source import LATEST, FakeSource
+from tests.fetcher.small_disk import small_disk
 from tests.fetcher.test_bars import EARLY, HISTORY, SESSIONS, Sink, stream
 
 SYMBOLS = ("CCC", "A", "BB", "LATE", "NEVER")
@@ -240,17 +241,6 @@ async def test_a_place_that_cannot_be_written_costs_the_store_only(tmp_path: Pat
     await bars.close()
 
 
-@contextmanager
-def small_disk(byte_count: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 async def test_a_disk_that_fills_up_costs_the_store_only(opened: Open) -> None:
     many = tuple(f"S{number}" for number in range(9_000))
     bars, source = await opened(traded=many)
@@ -258,7 +248,7 @@ async def test_a_disk_that_fills_up_costs_the_store_only(opened: Open) -> None:
         sink = Sink()
         await stream(bars, ("S1",), sink)
         assert sink.symbols == ["S1"]
-        with pytest.raises(LocalDataError, match="cannot be written"):
+        with pytest.raises(LocalDataError, match="cannot be read or written"):
             await synced(bars)
         await bars.close()
     bars, source = await opened(traded=many)

@@ -1,38 +1,21 @@
 """The store's file: what was committed is read back, whatever happens to the process or to the file."""
 
-import random
-import signal
 import sqlite3
-import subprocess
-import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import Place, StoreFile
-from services.fetcher.store_symbols import DamagedRowError
+from services.fetcher.store_file import StoreFile
+from services.fetcher.store_layout import DamagedRowError
 from services.fetcher.symbols import SymbolIndex
 from services.market.errors import LocalDataError
 from services.market.sessions import sessions_ending
 from tests.fetcher.fake_source import LATEST
-from tests.fetcher.store_writer import SESSIONS, bars_of, symbols_of
-
-NOW = 1.7e9
-
-
-def place(folder: Path, fingerprint: str = "simulated-1") -> Place:
-    return Place(folder / "stores" / "bars.sqlite3", fingerprint)
-
-
-def rows(bars: SessionBars, index: SymbolIndex) -> dict[str, list[float]]:
-    """Return the bars by symbol, whatever numbers the symbols have."""
-    columns = [index.symbol_at(column) for column in bars.columns.tolist()]
-    return dict(zip(columns, bars.bars.T.tolist(), strict=True))
+from tests.fetcher.store_view import place, rows
+from tests.fetcher.store_writer import NOW, SESSIONS, bars_of, symbols_of
 
 
 def assert_read_back(file: StoreFile, index: SymbolIndex) -> None:
@@ -107,64 +90,6 @@ def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> No
     with pytest.raises(LocalDataError, match="no store"):
         StoreFile(place(tmp_path), SymbolIndex())
     assert path.read_text().startswith("my diary")
-
-
-@pytest.mark.parametrize("trial", range(8))
-def test_a_killed_writer_leaves_every_committed_session_and_nothing_torn(tmp_path: Path, trial: int) -> None:
-    command = (sys.executable, "-m", "tests.fetcher.store_writer", str(place(tmp_path).path))
-    kill_after = random.Random(trial).randint(0, len(SESSIONS) - 1)  # noqa: S311 - a repeatable choice
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
-        committed = [writer.stdout.readline().strip() for _ in range(kill_after)]
-        writer.send_signal(signal.SIGKILL)
-        committed += writer.stdout.read().split()
-    index = SymbolIndex()
-    with closing(StoreFile(place(tmp_path), index)) as file:
-        assert {text for text in committed if text} <= {session.isoformat() for session in file.sessions()}
-        assert_read_back(file, index)
-        for session in SESSIONS:
-            file.write(bars_of(session, index), NOW)
-        assert len(file.sessions()) == len(SESSIONS)
-        assert_read_back(file, index)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Give the bytes of a store with some sessions."""
-    folder = tmp_path_factory.mktemp("whole")
-    index = SymbolIndex()
-    with closing(StoreFile(place(folder), index)) as file:
-        for session in SESSIONS[:6]:
-            file.write(bars_of(session, index), NOW)
-        file.write_answer("splits", LATEST, b"x" * 5000)
-    return place(folder).path.read_bytes()
-
-
-@settings(max_examples=150, deadline=None)
-@given(share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_a_flipped_bit_never_gives_wrong_bars(
-    whole: bytes, tmp_path_factory: pytest.TempPathFactory, share: float, bit: int
-) -> None:
-    damaged = bytearray(whole)
-    damaged[int(share * len(whole))] ^= 1 << bit
-    where = place(tmp_path_factory.mktemp("flip"))
-    where.path.parent.mkdir()
-    where.path.write_bytes(damaged)
-    index, other = SymbolIndex(), SymbolIndex()
-    try:
-        file = StoreFile(where, index)
-    except (LocalDataError, sqlite3.DatabaseError):
-        return
-    with closing(file):
-        for session in SESSIONS[:6]:
-            try:
-                found = file.read(session)
-            except (DamagedRowError, sqlite3.DatabaseError):
-                continue
-            if found is not None:
-                assert rows(found, index) == rows(bars_of(session, other), other)
-        with suppress(DamagedRowError, sqlite3.DatabaseError):
-            assert file.answer("splits") in {None, (LATEST, b"x" * 5000)}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""Brings raw bars from the store into files, and from files into the store."""
+
+import sqlite3
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from services.cli import exits
+from services.cli.intake import Intake, IntakeRules, sessions_in
+from services.cli.stack import Stack
+from services.cli.store import find_store, print_market
+from services.fetcher.source import SessionBars
+from services.fetcher.store_file import StoreFile
+from services.fetcher.store_layout import DamagedRowError, stored_place
+from services.fetcher.symbols import SymbolIndex
+from services.files.reader import MAX_ROWS
+from services.files.splits import read_splits
+from services.files.writer import WriteSession, splits_beside, suffix_of, write_splits, writing_bars
+from services.market.errors import InvalidRequestError, LocalDataError
+from services.market.sessions import to_day_number
+
+_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What is exported.
+
+    Args:
+        out: a file whose name ends like one of bars, or a folder, which gets a file a session.
+        count: sessions, the newest ones; None for all.
+        symbols: empty for all.
+    """
+
+    out: Path
+    count: int | None
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What is imported.
+
+    Args:
+        path: file or folder of raw bars.
+        splits: file of splits; None takes the one beside the bars, if it is there.
+        replace: whether a session that is stored gives way to the file's.
+        partial: whether a session with few symbols is taken.
+    """
+
+    path: Path
+    splits: Path | None
+    replace: bool
+    partial: bool
+
+
+def run_export(address: str, stack: Stack | None, request: ExportRequest) -> int:
+    """Write bars of the store, and the splits beside them; return the exit code.
+
+    Args:
+        address: of the fetcher whose store it is, which may be at work meanwhile.
+        stack: the processes behind it if they are ours.
+        request: what, and where to.
+
+    Raises:
+        TechnicError: there is no store here, or nothing in it that was asked for; a file cannot be written.
+    """
+    found = find_store(address, stack)
+    index = SymbolIndex()
+    with _opened(Path(found.path), index) as file:
+        sessions = file.sessions()[-request.count if request.count else None :]
+        if not sessions:
+            raise LocalDataError(f"the store {found.path} has no session: run `technic data sync`, then export")
+        folder = not request.out.suffix
+        if not folder and sum(file.bar_counts().get(day, 0) for day in sessions) > MAX_ROWS and not request.symbols:
+            raise InvalidRequestError(f"more than {MAX_ROWS:,} bars are too many for one file: name a folder in --out")
+        count = _export(file, index, sessions, request, folder=folder)
+        if not count:
+            raise LocalDataError("the store has no bar of these symbols")
+        known = file.splits()
+        beside = splits_beside(request.out)
+        write_splits(beside, () if known is None else [s for s in known.splits if _asked(s.symbol, request.symbols)])
+    print_market(simulated=found.simulated)
+    print(f"{count:,} raw bars of {len(sessions):,} sessions, {sessions[0]} to {sessions[-1]}: {request.out}")
+    print(f"splits: {beside}")
+    return exits.OK
+
+
+def _export(
+    file: StoreFile, index: SymbolIndex, sessions: Collection[date], request: ExportRequest, *, folder: bool
+) -> int:
+    """Write the sessions; return the number of bars."""
+    total = 0
+    if folder:
+        request.out.mkdir(parents=True, exist_ok=True)
+    else:
+        suffix_of(request.out)
+    with ExitStack() as stack:
+        shared = None if folder else stack.enter_context(writing_bars(request.out))
+        for session in sessions:
+            bars = file.read(session)
+            if bars is None:
+                continue
+            if shared is not None:
+                total += _write(shared, bars, index, request.symbols)
+                continue
+            with writing_bars(request.out / f"{session}.parquet") as write:
+                total += _write(write, bars, index, request.symbols)
+    return total
+
+
+@contextmanager
+def _opened(path: Path, index: SymbolIndex) -> Iterator[StoreFile]:
+    """Open a store that others may use meanwhile.
+
+    Raises:
+        LocalDataError: it cannot be read or written, now or in the block.
+    """
+    try:
+        with closing(StoreFile(stored_place(path), index)) as file:
+            yield file
+    except DamagedRowError as error:
+        raise LocalDataError(f"{error}; it is put aside: run `technic data sync`, then this again") from error
+    except sqlite3.Error as error:
+        raise LocalDataError(f"the store {path} cannot be used: {error}") from error
+
+
+def _write(write: WriteSession, bars: SessionBars, index: SymbolIndex, wanted: tuple[str, ...]) -> int:
+    symbols = [index.symbol_at(column) for column in bars.columns.tolist()]
+    kept = [place for place, symbol in enumerate(symbols) if _asked(symbol, wanted)]
+    if kept:
+        write(bars.session, [symbols[place] for place in kept], bars.bars[:, kept])
+    return len(kept)
+
+
+def _asked(symbol: str, wanted: tuple[str, ...]) -> bool:
+    return not wanted or symbol in wanted
+
+
+def run_import(address: str, stack: Stack | None, request: ImportRequest) -> int:
+    """Take sessions of files into the store, whole ones only, and their splits; return the exit code.
+
+    Arguments as of `run_export`.
+
+    Raises:
+        TechnicError: there is no store here; a file is absent or not what it should be; a session has suspiciously few
+            symbols. What came before it stays.
+    """
+    found = find_store(address, stack)
+    if request.splits is not None and not request.splits.is_file():
+        raise LocalDataError(f"--splits {request.splits} does not exist")
+    beside = splits_beside(request.path)
+    splits_path = request.splits or (beside if beside.is_file() else None)
+    index = SymbolIndex()
+    with _opened(Path(found.path), index) as file:
+        rules = IntakeRules(
+            retention=found.retention_count,
+            replace=request.replace,
+            partial=request.partial,
+            simulated=found.simulated,
+        )
+        intake = Intake(file, index, rules)
+        for part in sessions_in(request.path, splits_path):
+            intake.take(part)
+        if splits_path is not None and intake.seen:
+            # From the first session on the file has all there are.
+            splits = [s for s in read_splits(splits_path, None) if s.session_day >= to_day_number(min(intake.seen))]
+            intake.take_splits(splits)
+    print_market(simulated=found.simulated)
+    for line in intake.report():
+        print(line)
+    print(f"store: {found.path}", file=sys.stderr)
+    return exits.OK
