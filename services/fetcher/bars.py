@@ -3,19 +3,17 @@
 A stream of bars goes through four steps:
   1. `window` turns as_of and a count into sessions and splits.
   2. `SessionSync.wait` brings the missing sessions, until the deadline comes near.
-  3. `_panel` cuts the raw bars of the next symbols out of L1 and restates them for splits.
-  4. `_repair` asks for symbols without any bar one by one, where the plan affords it.
+  3. `Blocks.send` cuts the raw bars of the next symbols out of L1 and restates them for splits.
+  4. `Repair.run` asks for symbols without any bar one by one, where the plan affords it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
-import numpy as np
-
+from services.fetcher.blocks import Blocks
 from services.fetcher.cache import SessionCache
 from services.fetcher.reference import Reference
 from services.fetcher.repair import Repair
@@ -29,7 +27,7 @@ from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
 from services.fetcher.window import Window, session_of, sessions_of
 from services.market import sessions as calendar
-from services.market.adjust import adjust, doubtful_symbols
+from services.market.adjust import doubtful_symbols
 from services.market.errors import InvalidRequestError
 from services.market.panel import Panel
 from services.market.vocabulary import Reason
@@ -76,8 +74,8 @@ class Bars:
         clock: Callable[[], datetime] = partial(datetime.now, calendar.NEW_YORK),  # noqa: B008 - a function
     ) -> None:
         self._source = source
-        self._index = index
         self._cache = cache
+        self._blocks = Blocks(index, cache)
         self._early_sessions = early_sessions
         self._sync = SessionSync(self._source, cache)
         self._reference = Reference(self._source)
@@ -207,55 +205,15 @@ class Bars:
         self, symbols: Sequence[str], window: Window, until: float, block_size: int, emit: Emit
     ) -> None:
         """Emit the blocks, those of repaired symbols last, then the omissions."""
-        lacking = await self._send(symbols, window, block_size, emit)
+        lacking = await self._blocks.send(symbols, window, block_size, emit)
         if not lacking:
             return
         patience = asyncio.get_running_loop().time() + REASONS_WAIT_S
         listings = await self._symbols.known(window.completed[-1], min(until, patience))
         repaired, omissions = await self._repair.run(lacking, window.completed, listings, until)
-        await self._send(repaired, window, block_size, emit)
+        await self._blocks.send(repaired, window, block_size, emit)
         if omissions:
             await emit(omissions)
-
-    async def _send(self, symbols: Sequence[str], window: Window, size: int, emit: Emit) -> list[str]:
-        """Emit the blocks of `symbols`, the next one being cut while one goes out; return those without any bar."""
-        lacking: list[str] = []
-        parts = deque(tuple(symbols[start : start + size]) for start in range(0, len(symbols), size))
-        cutting: deque[asyncio.Task[tuple[Panel, list[str]]]] = deque()
-        try:
-            while parts or cutting:
-                while parts and len(cutting) < CUT_AHEAD:
-                    cutting.append(asyncio.create_task(asyncio.to_thread(self._panel, parts.popleft(), window)))
-                panel, without = await cutting[0]
-                cutting.popleft()
-                lacking.extend(without)
-                if panel.symbols:
-                    await emit(panel)
-        finally:
-            for task in cutting:
-                task.cancel()
-        return lacking
-
-    def _panel(self, symbols: tuple[str, ...], window: Window) -> tuple[Panel, list[str]]:
-        """Cut and adjust one block; symbols without any bar in the window are returned apart."""
-        columns = [self._index.column_of(symbol) for symbol in symbols]
-        known = [symbol for symbol, column in zip(symbols, columns, strict=True) if column is not None]
-        numbers = np.array([column for column in columns if column is not None], np.int32)
-        bars = self._cache.gather(window.sessions, numbers)
-        if window.running is not None:
-            bars[:, -1] = window.running.bars_of(numbers)
-        present = ~np.isnan(bars[3]).all(axis=0)
-        if not present.all():
-            bars = np.ascontiguousarray(bars[:, :, present])
-        kept = tuple(symbol for symbol, there in zip(known, present.tolist(), strict=True) if there)
-        days = np.array([calendar.to_day_number(session) for session in window.sessions], np.int32)
-        adjust(bars, days, kept, window.splits)
-        fetched = np.array(
-            [session in self._cache for session in window.completed] + [True] * (window.running is not None)
-        )
-        keeping = set(kept)
-        panel = Panel(kept, days, fetched, bars, window.flags(kept))
-        return panel, [symbol for symbol in symbols if symbol not in keeping]
 
     async def close(self) -> None:
         """End all work and release the source."""
@@ -266,7 +224,5 @@ class Bars:
         await self._source.close()
 
 
-CUT_AHEAD = 2
-"""Blocks cut, or being cut, before they can go out."""
 REASONS_WAIT_S = 2.0
 """Seconds that symbols without bars wait for the reference list, which tells the unknown ones from the others."""
