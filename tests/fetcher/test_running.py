@@ -101,7 +101,7 @@ async def store(source: TradingSource, tmp_path: Path) -> Store:
 @pytest.fixture
 async def bars(source: TradingSource, clock: Clock, store: Store) -> AsyncIterator[Bars]:
     made = Bars(
-        StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=HISTORY - 1, clock=clock
+        StoredSource(source, store), source.index, SessionCache(1 << 30), store, early_sessions=HISTORY - 1, clock=clock
     )
     yield made
     await made.close()

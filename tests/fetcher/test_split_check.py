@@ -70,7 +70,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
             setattr(source, name, value)
         store = Store(source.index)
         await store.open(Place(tmp_path / "bars.sqlite3", "simulated-1"))
-        made.append(Bars(StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=4))
+        made.append(Bars(StoredSource(source, store), source.index, SessionCache(1 << 30), store, early_sessions=4))
         return made[-1], source
 
     yield one
