@@ -42,7 +42,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     index = SymbolIndex()
     store = Store(index)
     source = StoredSource(await open_source(settings, index), store, await open_attributes(settings))
-    cache = SessionCache(settings.cache_sessions)
+    cache = SessionCache(settings.cache_mb * 1_000_000)
     bars = Bars(source, index, cache, store, early_sessions=ScoringConfig.load().history.early_sessions)
 
     def register(server: grpc.aio.Server) -> None:

@@ -131,6 +131,12 @@ class Bars:
             TechnicError: the source failed before enough sessions were there.
         """
         sessions = sessions_of(as_of, history_count)
+        with self._cache.pinned(sessions):
+            return await self._stream(symbols, sessions, until, block_size, emit)
+
+    async def _stream(
+        self, symbols: Sequence[str], sessions: tuple[date, ...], until: float, block_size: int, emit: Emit
+    ) -> StreamSummary:
         refused_before, began = self._sync.refused_count, asyncio.get_running_loop().time()
         missing_before = sum(session not in self._cache for session in sessions)
         asking = asyncio.create_task(self._reference.splits(sessions[0]))
@@ -147,7 +153,7 @@ class Bars:
         missing = sum(session not in self._cache for session in sessions)
         elapsed_s = asyncio.get_running_loop().time() - began
         return StreamSummary(
-            as_of=as_of,
+            as_of=sessions[-1],
             ready_count=len(sessions) - missing,
             wanted_count=len(sessions),
             refused_count=self._sync.refused_count - refused_before,
