@@ -44,9 +44,9 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     now = clock(settings.clock)
     store = Store(index, settings.store_sessions, lambda: now().timestamp())
     source = StoredSource(await open_source(settings, index), store, await open_attributes(settings))
-    cache = SessionCache(settings.cache_sessions)
+    cache = SessionCache(settings.cache_mb * 1_000_000)
     early_sessions = ScoringConfig.load().history.early_sessions
-    bars = Bars(source, index, cache, store, early_sessions=early_sessions, clock=clock(settings.clock))
+    bars = Bars(source, index, cache, store, early_sessions=early_sessions, clock=now)
 
     def register(server: grpc.aio.Server) -> None:
         fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(FetcherServicer(bars), server)
@@ -63,7 +63,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
             if settings.details:
                 bars.filler.start()
         at = time.fromisoformat(settings.warm_at) if settings.warm_at else None
-        bars.warming.start(WarmPlan(settings.warm_sessions, at), clock(settings.clock))
+        bars.warming.start(WarmPlan(settings.warm_sessions, at), now)
 
     try:
         yield ServerSpec("fetcher", settings.address, register, ("technic.v1.FetcherService",), warm)

@@ -215,7 +215,10 @@ class Bars:
         sessions, running = sessions_of(as_of, history_count), self.is_running(as_of)
         if running and history_count < 2:
             raise InvalidRequestError("history_count 1 is the running session alone: ask for 2 or more")
-        summary = await self._streams.run(symbols, Window(sessions, {}), until, block_size, emit, is_running=running)
+        with self.cache.pinned(sessions):
+            summary = await self._streams.run(
+                symbols, Window(sessions, {}), until, block_size, emit, is_running=running
+            )
         self.counts.add(summary)
         return summary
 

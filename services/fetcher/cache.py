@@ -1,29 +1,45 @@
-"""L1: raw bars in memory, one row a session."""
+"""L1: raw bars in memory, one row a session, bounded in bytes."""
 
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.fetcher.source import SessionBars, SymbolBars
+from services.fetcher.source import SessionBars
 from services.market.panel import FIELDS
-from services.market.sessions import to_day_number
 
 GROWTH = 1024
 """Rows are this many symbols wider than needed, so that a new listing fits without moving anything."""
 
 
 class SessionCache:
-    """Raw bars of the newest `capacity` sessions that were put in; the oldest session leaves first.
+    """Raw bars of sessions, of about `byte_limit` bytes; what was put in or gathered longest ago leaves first.
+
+    What is pinned stays, and so does what was put in last: the bound is the limit, the windows in use, and one session.
+    Without pins a window larger than the limit would push itself out for ever.
 
     A row is (symbol, field): a symbol's bar lies in one place, which is what cutting blocks is fast by.
-    A session that is not in here was not fetched; a NaN in a session that is in here is a day without a trade.
+    A session that is not in here was not fetched, or left; a NaN in a session that is in here is a day without a trade.
+
+    Safe for threads: blocks are cut in threads of their own, while the event loop puts sessions in and lets them go.
+
+    Attributes:
+        byte_limit: bytes of rows above which sessions leave.
+        byte_count: bytes of the rows that are here.
+        eviction_count: sessions that left for others so far.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._rows: dict[date, NDArray[np.float64]] = {}
+    def __init__(self, byte_limit: int) -> None:
+        self.byte_limit = byte_limit
+        self.byte_count = 0
+        self.eviction_count = 0
+        self._lock = Lock()
+        self._rows: OrderedDict[date, NDArray[np.float64]] = OrderedDict()
+        self._pins: Counter[date] = Counter()
 
     def __contains__(self, session: date) -> bool:
         return session in self._rows
@@ -32,25 +48,28 @@ class SessionCache:
         return len(self._rows)
 
     def __repr__(self) -> str:
-        return f"SessionCache({len(self._rows)} of {self._capacity} sessions)"
+        return f"SessionCache({len(self._rows)} sessions, {self.byte_count} of {self.byte_limit} bytes)"
+
+    @contextmanager
+    def pinned(self, sessions: Sequence[date]) -> Iterator[None]:
+        """Keep `sessions` from leaving, those too that are put in meanwhile; pins are counted."""
+        with self._lock:
+            self._pins.update(sessions)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pins -= Counter(sessions)
+                self._evict()
 
     def put(self, session: SessionBars) -> None:
         """Keep a session's bars, in place of what was there."""
         width = int(session.columns.max(initial=-1)) + 1 + GROWTH
         row = np.full((width, len(FIELDS)), np.nan)
         row[session.columns] = session.bars.T
-        self._rows[session.session] = row
-        while len(self._rows) > self._capacity:
-            del self._rows[min(self._rows)]
-
-    def put_symbol(self, column: int, bars: SymbolBars) -> int:
-        """Fill in the bars of one symbol, for the sessions that are here; return how many that were."""
-        values = dict(zip(bars.session_days.tolist(), bars.bars.T, strict=True))
-        held = [(session, values[number]) for session in self._rows if (number := to_day_number(session)) in values]
-        for session, value in held:
-            self._rows[session] = _widened(self._rows[session], column)
-            self._rows[session][column] = value
-        return len(held)
+        with self._lock:
+            self._replace(session.session, row)
+            self._evict(session.session)
 
     def gather(self, sessions: Sequence[date], columns: NDArray[np.int32]) -> NDArray[np.float64]:
         """Copy the bars of some symbols over some sessions.
@@ -62,25 +81,55 @@ class SessionCache:
         Returns:
             (field, session, symbol) float64, raw; NaN = no bar.
         """
-        bars = np.empty((len(sessions), len(columns), len(FIELDS)))
-        widest = int(columns.max(initial=-1)) + 1
-        for place, session in enumerate(sessions):
-            row = self._rows.get(session)
-            if row is None:
-                bars[place] = np.nan
-            else:
-                # No column lies outside; `clip` spares numpy's own check, which would copy.
-                np.take(_widened(row, widest - 1), columns, axis=0, out=bars[place], mode="clip")
-        return np.ascontiguousarray(bars.transpose(2, 0, 1))
+        with self._lock:
+            rows = [self._used(session) for session in sessions]
+        # A session that comes again is a new row: nobody writes to these.
+        return _cut(rows, columns)
 
     def dollar_volumes(self, session: date, count: int) -> NDArray[np.float64]:
         """Return (symbol,) float64: close x volume of a session, USD, of the first `count` symbols; 0 without a bar."""
-        row = self._rows.get(session)
+        with self._lock:
+            row = self._used(session)
         if row is None:
             return np.zeros(count)
         row = _widened(row, count - 1)[:count]
         volumes: NDArray[np.float64] = np.nan_to_num(row[:, 3] * row[:, 4])
         return volumes
+
+    def _used(self, session: date) -> NDArray[np.float64] | None:
+        """Return the row of a session, which is now the last one used."""
+        row = self._rows.get(session)
+        if row is not None:
+            self._rows.move_to_end(session)
+        return row
+
+    def _replace(self, session: date, row: NDArray[np.float64]) -> None:
+        before = self._rows.get(session)
+        self.byte_count += row.nbytes - (0 if before is None else before.nbytes)
+        self._rows[session] = row
+        self._rows.move_to_end(session)
+
+    def _evict(self, newest: date | None = None) -> None:
+        """Let sessions go until the rest is within the limit; `newest` was just put in, and somebody waits for it."""
+        for session in list(self._rows) if self.byte_count > self.byte_limit else ():
+            if self._pins[session] == 0 and session != newest:
+                self.byte_count -= self._rows.pop(session).nbytes
+                self.eviction_count += 1
+                if self.byte_count <= self.byte_limit:
+                    return
+
+
+def _cut(rows: list[NDArray[np.float64] | None], columns: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Copy the bars of some symbols out of some rows: (field, session, symbol); NaN where there is no row."""
+    bars = np.empty((len(rows), len(columns), len(FIELDS)))
+    widest = int(columns.max(initial=-1)) + 1
+    for place, row in enumerate(rows):
+        if row is None:
+            bars[place] = np.nan
+        else:
+            # No column lies outside; `clip` spares numpy's own check, which would copy.
+            np.take(_widened(row, widest - 1), columns, axis=0, out=bars[place], mode="clip")
+    return np.ascontiguousarray(bars.transpose(2, 0, 1))
 
 
 def _widened(row: NDArray[np.float64], column: int) -> NDArray[np.float64]:

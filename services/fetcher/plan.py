@@ -1,14 +1,19 @@
 """The fetch plan: what is asked of the provider for a request, and why; decided before anything is asked. Pure.
 
 The market comes in two ways: a session of everybody a call, or a symbol's whole history a call. Both give the same
-bars; the plan takes the way that needs fewer calls, for on every plan of the provider calls are what is scarce.
+bars. Calls are what is scarce, so the fewer ones count; but sessions serve every later scan, too, so where there is time
+for them a few times as many are taken.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from services.fetcher.source import Pace
+
+LASTING: Final = 4
+"""Calls for sessions, which stay of use, that are worth one for a single symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ def plan_fetch(
     asked = tuple(session for session in missing if first_day is None or session >= first_day)
     unreachable = frozenset(missing) - frozenset(asked)
     newest = tuple(session for session in asked if session == holding.sessions[-1])
-    by_symbol = len(newest) + len(lacking) < len(asked)
+    in_time = pace.spacing_s * len(asked) <= left_s
+    by_symbol = (LASTING if in_time else 1) * (len(newest) + len(lacking)) < len(asked)
     sessions, symbols = (newest, tuple(lacking)) if by_symbol else (asked, ())
     least_s = pace.spacing_s * (len(sessions) + len(symbols))
     reason = "; ".join(
@@ -88,11 +94,9 @@ def _choice(sessions: int, symbols: int, lacking: int, asked: int, *, by_symbol:
     if not asked:
         return "every session that can be asked for is there"
     if not by_symbol:
-        return (
-            f"{_count(sessions, 'session')} of the whole market, newest first: no more calls than {lacking:,} symbols"
-        )
+        return f"{_count(sessions, 'session')} of the whole market, newest first, not {_count(lacking, 'symbol')} one by one"
     also = f" and {_count(sessions, 'session')}" if sessions else ""
-    return f"{_count(symbols, 'symbol')} one by one{also}: fewer calls than {_count(asked, 'session')}"
+    return f"{_count(symbols, 'symbol')} one by one{also}, not {_count(asked, 'session')} of the whole market"
 
 
 def _remarks(

@@ -29,7 +29,12 @@ class FetcherSettings(ServiceSettings):
     calls_per_second: int | None = Field(
         default=None, ge=1, le=10_000, description="Calls to the provider a second, in place of the plan's rate."
     )
-    cache_sessions: int = Field(default=756, ge=1, le=5000, description="Sessions kept in memory.")
+    cache_mb: int = Field(
+        default=600,
+        ge=16,
+        le=65_536,
+        description="Bars kept in memory, in MB of 10^6 bytes; the windows of calls in flight may go beyond.",
+    )
     home: Path = Field(
         default=Path("~/.local/share/technic"),
         description="Folder of the stores: one for each provider and market, below stores/.",

@@ -128,7 +128,7 @@ class Warming:
         """
         loop = asyncio.get_running_loop()
         sessions, began, calls_before = sessions_of(as_of, history_count), loop.time(), self._source.request_count
-        with self._activity.busy():
+        with self._activity.busy(), self._cache.pinned(sessions):
             await self._symbols.begin(as_of, sessions)
             failure = await self._sync.wait(sessions, until, _ignore)
             if failure is not None:

@@ -64,7 +64,7 @@ async def make_bars(source: FakeSource) -> AsyncIterator[Callable[[], Bars]]:
 
     def make() -> Bars:
         store = Store(source.index)
-        made.append(Bars(StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=EARLY))
+        made.append(Bars(StoredSource(source, store), source.index, SessionCache(10**8), store, early_sessions=EARLY))
         return made[-1]
 
     yield make
@@ -235,3 +235,19 @@ async def test_as_of_is_the_newest_session_unless_named(bars: Bars) -> None:
 async def test_a_history_out_of_bounds_is_refused(bars: Bars, count: int) -> None:
     with pytest.raises(InvalidRequestError, match="history_count"):
         await bars.stream(("A",), LATEST, count, until=0.0, block_size=1, emit=Sink().take)
+
+
+async def test_a_window_larger_than_the_memory_completes_and_leaves(source: FakeSource) -> None:
+    store, cache = Store(source.index), SessionCache(1)
+    bars = Bars(StoredSource(source, store), source.index, cache, store, early_sessions=EARLY)
+    first, second = Sink(), Sink()
+    try:
+        assert (await stream(bars, ("A", "BB"), first)).ready_count == HISTORY
+        assert len(cache) == 0
+        assert cache.eviction_count == HISTORY
+        assert (await stream(bars, ("A", "BB"), second)).ready_count == HISTORY
+    finally:
+        await bars.close()
+    assert all(source.asked[session] == 2 for session in SESSIONS)
+    assert first.panels[0].bars.tobytes() == second.panels[0].bars.tobytes()
+    assert not np.isnan(first.panels[0].bars).any()

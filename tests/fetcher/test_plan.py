@@ -34,7 +34,7 @@ def test_the_whole_market_comes_by_sessions_newest_first() -> None:
     plan = plan_fetch(holding(stored=10), names(6000), FREE, None, 90)
     assert plan.sessions == WINDOW[:9:-1]
     assert (plan.symbols, plan.by_symbol) == ((), False)
-    assert plan.reason == "290 sessions of the whole market, newest first: no more calls than 6,000 symbols"
+    assert plan.reason == "290 sessions of the whole market, newest first, not 6,000 symbols one by one"
 
 
 def test_a_few_symbols_come_one_by_one_with_the_newest_session() -> None:
@@ -42,7 +42,13 @@ def test_a_few_symbols_come_one_by_one_with_the_newest_session() -> None:
     assert plan.by_symbol
     assert (plan.sessions, plan.symbols) == ((LATEST,), names(10))
     assert plan.least_s == pytest.approx(11 * 12.24)
-    assert plan.reason == "10 symbols one by one and 1 session: fewer calls than 300 sessions"
+    assert plan.reason == "10 symbols one by one and 1 session, not 300 sessions of the whole market"
+
+
+def test_sessions_that_come_in_time_are_worth_some_more_calls_for_every_later_scan_needs_them() -> None:
+    for count, in_time, late in ((73, True, True), (74, False, True), (298, False, True), (299, False, False)):
+        assert plan_fetch(holding(), names(count), BASIC, None, 1e9).by_symbol is in_time
+        assert plan_fetch(holding(), names(count), BASIC, None, 600).by_symbol is late
 
 
 def test_symbols_that_are_kept_take_no_call() -> None:
@@ -73,18 +79,20 @@ def test_sessions_before_the_plans_history_are_named_and_not_asked_for() -> None
     stored=st.sets(st.integers(0, 299)),
     count=st.integers(0, 700),
     first=st.one_of(st.none(), st.integers(0, 299)),
+    left_s=st.floats(0, 5000),
 )
-def test_a_plan_never_takes_more_calls_than_the_cheaper_way_nor_asks_for_what_is_there(
-    memory: set[int], stored: set[int], count: int, first: int | None
+def test_a_plan_never_asks_for_what_is_there_nor_more_than_the_cheaper_way_by_far(
+    memory: set[int], stored: set[int], count: int, first: int | None, left_s: float
 ) -> None:
     there = {WINDOW[n] for n in memory | stored}
     held = Holding(WINDOW, frozenset(WINDOW[n] for n in memory), frozenset(WINDOW[n] for n in stored - memory))
     first_day = None if first is None else WINDOW[first]
-    plan = plan_fetch(held, names(count), BASIC, first_day, 90)
+    plan = plan_fetch(held, names(count), BASIC, first_day, left_s)
     askable = [session for session in WINDOW if session not in there and (first_day is None or session >= first_day)]
     newest = LATEST not in there and LATEST in askable
-    assert len(plan.sessions) + len(plan.symbols) <= min(len(askable), count + newest)
+    calls, cheaper = len(plan.sessions) + len(plan.symbols), min(len(askable), count + newest)
+    assert calls <= (4 if BASIC.spacing_s * len(askable) <= left_s else 1) * cheaper
     assert list(plan.sessions) == sorted(plan.sessions, reverse=True)
     assert set(plan.sessions) <= set(askable)
     assert plan.unreachable == set(WINDOW) - there - set(askable)
-    assert plan == plan_fetch(held, names(count), BASIC, first_day, 90)
+    assert plan == plan_fetch(held, names(count), BASIC, first_day, left_s)

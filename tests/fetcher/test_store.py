@@ -46,7 +46,7 @@ async def opened(where: Place) -> AsyncIterator[Open]:
             setattr(source, name, value)
         store = Store(source.index)
         await store.open(where)
-        made.append(Bars(StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=EARLY))
+        made.append(Bars(StoredSource(source, store), source.index, SessionCache(10**8), store, early_sessions=EARLY))
         return made[-1], source
 
     yield one
@@ -232,7 +232,7 @@ async def test_a_place_that_cannot_be_written_costs_the_store_only(tmp_path: Pat
     source = FakeSource(SymbolIndex())
     store = Store(source.index)
     await store.open(Place(tmp_path / "file" / "bars.sqlite3", "simulated-1"))
-    bars = Bars(StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=EARLY)
+    bars = Bars(StoredSource(source, store), source.index, SessionCache(10**8), store, early_sessions=EARLY)
     sink = Sink()
     await stream(bars, ("A",), sink)
     assert sink.symbols == ["A"]
@@ -260,7 +260,7 @@ async def test_a_disk_that_fills_up_costs_the_store_only(opened: Open) -> None:
 async def test_without_a_store_there_is_nothing_to_sync() -> None:
     source = FakeSource(SymbolIndex())
     store = Store(source.index)
-    bars = Bars(StoredSource(source, store), source.index, SessionCache(100), store, early_sessions=EARLY)
+    bars = Bars(StoredSource(source, store), source.index, SessionCache(10**8), store, early_sessions=EARLY)
     with pytest.raises(LocalDataError, match="keeps no store"):
         await synced(bars)
     with pytest.raises(LocalDataError, match="keeps no store"):
