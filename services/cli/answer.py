@@ -95,10 +95,20 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchPlan:
+    """What was to be asked of the provider: calls for sessions and for symbols, why, and how long that takes at least."""
+
+    session_call_count: int
+    symbol_call_count: int
+    reason: str
+    least_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ScanReport:
     """A whole scan. requested_count = scored_count + omitted_count; `timings` are seconds by stage.
 
-    `provisional`: as_of was still running.
+    `provisional`: as_of was still running. `fetch_plan`: None if the budget ended before there was one.
     """
 
     scan_id: str
@@ -125,3 +135,4 @@ class ScanReport:
     versions: Mapping[str, str]
     notices: tuple[str, ...]
     coverage: Coverage
+    fetch_plan: FetchPlan | None

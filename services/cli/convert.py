@@ -6,13 +6,18 @@ from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 
-from services.cli.answer import Coverage, Omission, Regime, Row, ScanReport, ScanStart, ScanStep
+from services.cli.answer import Coverage, FetchPlan, Omission, Regime, Row, ScanReport, ScanStart, ScanStep
 from services.cli.options import ScanRequest
 from services.market.vocabulary import Flag, Reason, Signal, SymbolType, Trend, Volatility
+from technic.v1 import fetcher_service_pb2, vocabulary_pb2
 from technic.v1 import gateway_service_pb2 as pb
-from technic.v1 import vocabulary_pb2
 
-_STAGES: Final = {1: ("fetch", "sessions"), 2: ("score", "symbols"), 3: ("rank", "symbols")}
+_STAGES: Final = {
+    1: ("fetch", "sessions"),
+    2: ("score", "symbols"),
+    3: ("rank", "symbols"),
+    4: ("fetch", "symbols"),
+}
 
 
 def to_message(request: ScanRequest) -> pb.ScanUniverseRequest:
@@ -117,7 +122,12 @@ def to_report(result: pb.ScanResult, rows: Sequence[Row]) -> ScanReport:
         versions={part: result.versions[part] for part in sorted(result.versions)},
         notices=tuple(result.notices),
         coverage=_coverage(result.coverage),
+        fetch_plan=_fetch_plan(result.fetch_plan) if result.HasField("fetch_plan") else None,
     )
+
+
+def _fetch_plan(plan: fetcher_service_pb2.FetchPlan) -> FetchPlan:
+    return FetchPlan(plan.session_call_count, plan.symbol_call_count, plan.reason, plan.least_seconds)
 
 
 def _coverage(coverage: pb.AttributeCoverage) -> Coverage:

@@ -44,6 +44,7 @@ def to_document(report: ScanReport, *, with_ledger: bool) -> dict[str, Any]:
         "sessions": {"ready": report.sessions_ready, "wanted": report.sessions_wanted},
         "versions": dict(report.versions),
         "coverage": asdict(report.coverage),
+        "fetch_plan": None if report.fetch_plan is None else asdict(report.fetch_plan),
         "notices": list(report.notices),
     }
 

@@ -102,7 +102,7 @@ class BarStreams:
         """Look what of some sessions, ascending, is there."""
         memory = frozenset(session for session in sessions if session in self.cache)
         stored = frozenset(s for s in sessions if s not in memory and self.source.is_stored(s))
-        return Holding(tuple(sessions), memory, stored)
+        return Holding(tuple(sessions), memory, stored, self.sync.coming(sessions))
 
     async def run(
         self, symbols: Sequence[str], window: Window, until: float, size: int, emit: Emit, *, is_running: bool

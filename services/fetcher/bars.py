@@ -108,7 +108,9 @@ class Bars:
         timer = LoopTimer()
         self.activity = Activity(timer)
         self.filler = DetailsFiller(source, self.details, self._symbols, self._sync, self.activity, timer)
-        self.warming = Warming(source, self._sync, cache, self._symbols, self._reference, self.activity, timer)
+        self.warming = Warming(
+            source, self._sync, cache, self._symbols, self._reference, self._check, self.activity, timer
+        )
 
     def __repr__(self) -> str:
         return f"Bars({self._source.name}, {self.cache!r})"

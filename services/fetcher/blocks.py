@@ -85,7 +85,8 @@ class Blocks:
 
     def _cut_series(self, symbols: tuple[str, ...], window: Window) -> Callable[[], Panel]:
         """Return what puts the bars of single symbols side by side, in a thread; they are looked up before that."""
-        found = {symbol: bars for symbol in symbols if (bars := self._series.get(symbol, window.completed)) is not None}
+        sessions = window.reachable
+        found = {symbol: bars for symbol in symbols if (bars := self._series.get(symbol, sessions)) is not None}
 
         def cut() -> Panel:
             days = window.days

@@ -1,8 +1,8 @@
 """The fetch plan: what is asked of the provider for a request, and why; decided before anything is asked. Pure.
 
 The market comes in two ways: a session of everybody a call, or a symbol's whole history a call. Both give the same
-bars. Calls are what is scarce, so the fewer ones count; but sessions serve every later scan, too, so where there is time
-for them a few times as many are taken.
+bars. Calls are what is scarce, so the fewer ones count; but sessions serve every later scan, too, so where there is
+time for them a few times as many are taken.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,13 @@ class Holding:
         sessions: the window, ascending.
         memory: those of them in L1.
         stored: those of them in L2 but not in L1.
+        coming: those of the others that are on their way already, whoever asked for them.
     """
 
     sessions: tuple[date, ...]
     memory: frozenset[date]
     stored: frozenset[date]
+    coming: frozenset[date] = frozenset()
 
     @property
     def missing(self) -> tuple[date, ...]:
@@ -63,7 +65,8 @@ def plan_fetch(
 ) -> FetchPlan:
     """Choose between sessions and symbols.
 
-    By symbol takes the newest session too: the order by liquidity and market caps are made of it.
+    Symbols are chosen where they are fewer calls by far, or where they come in time and sessions do not. They take the
+    newest session too: the order by liquidity and market caps are made of it. What is on its way already costs nothing.
 
     Args:
         holding: what is there.
@@ -76,8 +79,10 @@ def plan_fetch(
     asked = tuple(session for session in missing if first_day is None or session >= first_day)
     unreachable = frozenset(missing) - frozenset(asked)
     newest = tuple(session for session in asked if session == holding.sessions[-1])
-    in_time = pace.spacing_s * len(asked) <= left_s
-    by_symbol = (LASTING if in_time else 1) * (len(newest) + len(lacking)) < len(asked)
+    by_sessions = len(frozenset(asked) - holding.coming)
+    by_symbols = len(frozenset(newest) - holding.coming) + len(lacking)
+    in_time = pace.spacing_s * by_symbols <= left_s < pace.spacing_s * by_sessions
+    by_symbol = (1 if in_time else LASTING) * by_symbols < by_sessions
     sessions, symbols = (newest, tuple(lacking)) if by_symbol else (asked, ())
     least_s = pace.spacing_s * (len(sessions) + len(symbols))
     reason = "; ".join(
@@ -94,7 +99,8 @@ def _choice(sessions: int, symbols: int, lacking: int, asked: int, *, by_symbol:
     if not asked:
         return "every session that can be asked for is there"
     if not by_symbol:
-        return f"{_count(sessions, 'session')} of the whole market, newest first, not {_count(lacking, 'symbol')} one by one"
+        instead = _count(lacking, "symbol")
+        return f"{_count(sessions, 'session')} of the whole market, newest first, not {instead} one by one"
     also = f" and {_count(sessions, 'session')}" if sessions else ""
     return f"{_count(symbols, 'symbol')} one by one{also}, not {_count(asked, 'session')} of the whole market"
 

@@ -15,7 +15,7 @@ from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import SymbolList
 from services.fetcher.sync import TICK_S, Report, SessionSync, SyncState
 from services.fetcher.window import sessions_of
-from services.market.errors import BudgetSpentError, InvalidRequestError, TechnicError
+from services.market.errors import BudgetSpentError, InvalidRequestError, ProviderPlanError, TechnicError
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,12 @@ class StoreSync:
                 "ask for fewer, or raise FETCHER_STORE_SESSIONS"
             )
         await self._store.refresh()
+        within = [session for session in sessions if self._source.can_give(session)]
+        if len(within) < history_count:
+            raise ProviderPlanError(
+                f"{history_count} sessions were asked for, but those before {self._source.first_day()} are not in the "
+                f"history of plan {self._source.pace.plan}: ask for {len(within)} at most"
+            )
         with self._store.protected(sessions[0]):
             await self._run(as_of, sessions, until, report)
 

@@ -99,6 +99,11 @@ class StoredSource:
         """Return the first day whose bars can be asked for; None for no limit."""
         return self._source.first_day()
 
+    def can_give(self, session: date) -> bool:
+        """Tell whether the bars of a session are stored, or can be asked for."""
+        first_day = self.first_day()
+        return first_day is None or session >= first_day or self.is_stored(session)
+
     async def details(self, symbol: str) -> Details | None:
         """Return what is known of one symbol; None for an unknown one."""
         return await self._source.details(symbol)

@@ -51,10 +51,17 @@ class SessionSync:
         """Sessions that are on their way."""
         return len(self._flights)
 
+    def coming(self, sessions: Sequence[date]) -> frozenset[date]:
+        """Return those of some sessions that are on their way."""
+        return frozenset(session for session in sessions if session in self._flights)
+
     def begin(self, sessions: Sequence[date]) -> None:
-        """Start a flight for every session that is neither in the cache nor on its way, newest first."""
+        """Start a flight for every session that is neither in the cache nor on its way, newest first.
+
+        What lies before the history of the provider's plan would be refused, and is left out unless it is stored.
+        """
         for session in sorted(sessions, reverse=True):
-            if session not in self._cache and session not in self._flights:
+            if session not in self._cache and session not in self._flights and self._source.can_give(session):
                 flight = asyncio.create_task(self._fly(session), name=f"session {session}")
                 self._flights[session] = flight
                 flight.add_done_callback(partial(self._landed, session))

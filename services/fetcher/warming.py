@@ -11,6 +11,7 @@ import structlog
 from services.fetcher.activity import Activity, report_end
 from services.fetcher.cache import SessionCache
 from services.fetcher.reference import STALE_SESSIONS, Reference
+from services.fetcher.split_check import SplitCheck
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import SCARCE_S, SymbolList
 from services.fetcher.sync import SessionSync, SyncState
@@ -79,6 +80,7 @@ class Warming:
         cache: L1.
         symbols: puts what is fetched into its order.
         reference: the list and the splits.
+        check: holds splits against the provider's own adjusted bars.
         activity: is told of every run.
         timer: the time that passes.
     """
@@ -90,6 +92,7 @@ class Warming:
         cache: SessionCache,
         symbols: SymbolList,
         reference: Reference,
+        check: SplitCheck,
         activity: Activity,
         timer: Timer,
     ) -> None:
@@ -98,6 +101,7 @@ class Warming:
         self._cache = cache
         self._symbols = symbols
         self._reference = reference
+        self._check = check
         self._activity = activity
         self._timer = timer
         self._task: asyncio.Task[None] | None = None
@@ -127,10 +131,11 @@ class Warming:
             TechnicError: the source failed.
         """
         loop = asyncio.get_running_loop()
-        sessions, began, calls_before = sessions_of(as_of, history_count), loop.time(), self._source.request_count
+        wanted, began, calls_before = sessions_of(as_of, history_count), loop.time(), self._source.request_count
+        sessions = tuple(session for session in wanted if self._source.can_give(session))
         with self._activity.busy(), self._cache.pinned(sessions):
             await self._symbols.begin(as_of, sessions)
-            failure = await self._sync.wait(sessions, until, _ignore)
+            failure = await self._sync.wait(sessions, until, _ignore, patient=False)
             if failure is not None:
                 raise failure
             within = STALE_SESSIONS if self._source.pace.spacing_s >= SCARCE_S else 0
@@ -138,6 +143,7 @@ class Warming:
                 async with asyncio.timeout_at(until):
                     await self._reference.splits(sessions[0])
                     await self._reference.refresh(within)
+                    await self._check.suspects(sessions, until)
             except TimeoutError:
                 raise BudgetSpentError(_LATE) from None
         ready_count = sum(map(self._cache.__contains__, sessions))

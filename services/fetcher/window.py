@@ -69,6 +69,11 @@ class Window:
         """The sessions that are over."""
         return self.sessions if self.running is None else self.sessions[:-1]
 
+    @property
+    def reachable(self) -> tuple[date, ...]:
+        """The sessions that are over and can be asked for."""
+        return tuple(session for session in self.completed if session not in self.unreachable)
+
     def flags(self, symbols: Sequence[str]) -> NDArray[np.uint32]:
         """Return (symbol,) uint32 bits of `Flag` that tell of the bars; empty if no symbol has one."""
         running = 0 if self.running is None else int(Flag.PROVISIONAL)

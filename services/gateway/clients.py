@@ -30,10 +30,28 @@ _TYPES = {member.value: member for member in SymbolType}
 
 
 @dataclass(frozen=True, slots=True)
-class FetchState:
-    """Sessions there and wanted, and the fetcher's count of provider calls; what the rest takes.
+class FetchPlan:
+    """What the fetcher decided to ask the provider for: sessions, symbols, why, and the seconds that takes at least."""
 
-    `eta_s` are the seconds until the missing sessions could be there, on the provider's plan.
+    session_count: int
+    symbol_count: int
+    reason: str
+    least_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FetchState:
+    """How far the fetcher is.
+
+    Attributes:
+        ready_count: sessions that are there.
+        wanted_count: sessions of the window.
+        request_total: its count of provider calls.
+        eta_s: seconds until the missing sessions could be there, on the provider's plan.
+        plan: name of that plan.
+        symbols_ready: symbols that are there, where they come one by one.
+        symbols_wanted: symbols that come one by one; 0 where whole sessions do.
+        decided: what it decided to ask for; known at the end.
     """
 
     ready_count: int
@@ -41,6 +59,9 @@ class FetchState:
     request_total: int
     eta_s: float | None = None
     plan: str = ""
+    symbols_ready: int = 0
+    symbols_wanted: int = 0
+    decided: FetchPlan | None = None
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -92,11 +113,15 @@ class FetcherClient:
         self._stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
 
     async def list_symbols(
-        self, as_of: str, history_count: int, within_s: float, *, include_running: bool = False
+        self, as_of: str, history_count: int, within_s: float, *, symbol_count: int = 0, include_running: bool = False
     ) -> Listing:
-        """Return the provider's list; raises what the fetcher raises, or that it cannot be reached."""
+        """Return the provider's list, of which `symbol_count` symbols will be scored, all for 0.
+
+        Raises:
+            TechnicError: what the fetcher raised, or that it cannot be reached.
+        """
         request = fetcher_service_pb2.ListSymbolsRequest(
-            as_of=as_of, history_count=history_count, include_running=include_running
+            as_of=as_of, history_count=history_count, symbol_count=symbol_count, include_running=include_running
         )
         try:
             answer = await self._stub.ListSymbols(request, timeout=within_s, metadata=scan_metadata())
@@ -165,8 +190,14 @@ class ScorerClient:
 def _fetch_state(message: fetcher_service_pb2.FetchProgress | fetcher_service_pb2.FetchSummary) -> FetchState:
     counts = (message.sessions_ready, message.sessions_wanted, message.provider_request_total)
     if isinstance(message, fetcher_service_pb2.FetchProgress):
-        return FetchState(*counts)
-    return FetchState(*counts, message.eta_seconds if message.HasField("eta_seconds") else None, message.plan)
+        return FetchState(*counts, symbols_ready=message.symbols_ready, symbols_wanted=message.symbols_wanted)
+    plan = message.fetch_plan
+    return FetchState(
+        *counts,
+        eta_s=message.eta_seconds if message.HasField("eta_seconds") else None,
+        plan=message.plan,
+        decided=FetchPlan(plan.session_call_count, plan.symbol_call_count, plan.reason, plan.least_seconds),
+    )
 
 
 def _duration(seconds: float) -> str:

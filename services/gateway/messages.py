@@ -11,12 +11,13 @@ from services.gateway.result_hash import SUB_SCORES
 from services.gateway.universe import Attributes, coverage
 from services.market.vocabulary import Reason
 from services.rpc.wire import number, regime_to_message
+from technic.v1 import fetcher_service_pb2, vocabulary_pb2
 from technic.v1 import gateway_service_pb2 as pb
-from technic.v1 import vocabulary_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from services.gateway.clients import FetchPlan
     from services.gateway.ledger import Omission
     from services.gateway.outcome import Accepted, Outcome
     from services.gateway.progress import Progress
@@ -126,10 +127,22 @@ def result(
         sessions_wanted=fetch.wanted_count,
         versions={"technic": technic_version} | outcome.versions,
         notices=outcome.notices,
+        fetch_plan=_fetch_plan(fetch.decided),
         provisional=outcome.listing.provisional,
         coverage=pb.AttributeCoverage(**coverage(outcome.universe, outcome.listing)._asdict()),
     )
     return pb.ScanUniverseResponse(result=message)
+
+
+def _fetch_plan(plan: FetchPlan | None) -> fetcher_service_pb2.FetchPlan | None:
+    if plan is None:
+        return None
+    return fetcher_service_pb2.FetchPlan(
+        session_call_count=plan.session_count,
+        symbol_call_count=plan.symbol_count,
+        reason=plan.reason,
+        least_seconds=plan.least_s,
+    )
 
 
 def _omission(omission: Omission) -> vocabulary_pb2.Omission:

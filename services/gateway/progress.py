@@ -12,6 +12,7 @@ class Stage(IntEnum):
     FETCH = 1
     SCORE = 2
     RANK = 3
+    FETCH_SYMBOLS = 4
 
 
 class Clock(Protocol):
@@ -27,7 +28,7 @@ class Progress:
 
     Attributes:
         stage: what is going on.
-        done_count: units done in this stage: sessions when fetching, else symbols.
+        done_count: units done in this stage: sessions in `FETCH`, else symbols.
         total_count: units in this stage.
         stage_s: seconds since the stage began.
         elapsed_s: seconds since the scan began.
@@ -92,6 +93,12 @@ class Tracker:
         self._state = replace(
             self._state, done_count=ready_count, total_count=wanted_count, request_count=request_count
         )
+
+    def fetched_symbols(self, ready_count: int, wanted_count: int, request_count: int) -> None:
+        """Take note of symbols that are there, where they come one by one."""
+        if self.stage is not Stage.FETCH_SYMBOLS:
+            self.enter(Stage.FETCH_SYMBOLS, wanted_count)
+        self._state = replace(self._state, done_count=ready_count, request_count=request_count)
 
     def scored(self, outcome_count: int, scored_count: int) -> None:
         """Take note of symbols that got an outcome, some of them a score."""

@@ -122,7 +122,11 @@ class _Scan:
         describing = asyncio.create_task(self._scanner.inference.describe(patience))
         try:
             listing = await self._scanner.fetcher.list_symbols(
-                self._request.as_of, history, self._left(), include_running=self._request.include_running
+                self._request.as_of,
+                history,
+                self._left(),
+                symbol_count=len(self._request.symbols),
+                include_running=self._request.include_running,
             )
         except BudgetSpentError:
             describing.cancel()
@@ -156,7 +160,10 @@ class _Scan:
                 await self._take_block(event, ledger, len(universe.symbols), began)
             elif isinstance(event, FetchState):
                 requests = event.request_total - self._request_total
-                self._tracker.fetched(event.ready_count, event.wanted_count, requests)
+                if event.symbols_wanted:
+                    self._tracker.fetched_symbols(event.symbols_ready, event.symbols_wanted, requests)
+                else:
+                    self._tracker.fetched(event.ready_count, event.wanted_count, requests)
             else:
                 self._take_header(event)
 

@@ -22,18 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FetchState:
-    """Sessions there and wanted, the fetcher's count of provider calls, bars that it refused; what the rest takes.
+    """How far the fetcher is; passed on as it is."""
 
-    `eta_s` are the seconds until the missing sessions could be there, on the provider's plan.
-    """
+    message: fetcher_service_pb2.FetchProgress
 
-    as_of: str
-    ready_count: int
-    wanted_count: int
-    request_total: int
-    refused_count: int
-    eta_s: float | None = None
-    plan: str = ""
+
+@dataclass(frozen=True, slots=True)
+class FetchEnd:
+    """What the fetcher's work came to; passed on as it is."""
+
+    message: fetcher_service_pb2.FetchSummary
 
 
 class BarClient:
@@ -51,8 +49,8 @@ class BarClient:
         take: Callable[[FetchState | Panel | tuple[tuple[str, Reason], ...]], Awaitable[None]],
         *,
         include_running: bool = False,
-    ) -> FetchState:
-        """Give fetch states, panels and omissions to `take` as they come; return the last state.
+    ) -> FetchEnd:
+        """Give fetch states, panels and omissions to `take` as they come; return the end.
 
         With `include_running` as_of may be the session that runs now.
 
@@ -69,16 +67,11 @@ class BarClient:
                 if kind == "block":
                     await take(panel_from_block(event.block))
                 elif kind == "progress":
-                    state = event.progress
-                    counts = (state.sessions_ready, state.sessions_wanted, state.provider_request_total)
-                    await take(FetchState(as_of, *counts, 0))
+                    await take(FetchState(event.progress))
                 elif kind == "omissions":
                     await take(tuple(omissions_from_messages(event.omissions.omissions)))
                 elif kind == "summary":
-                    end = event.summary
-                    counts = (end.sessions_ready, end.sessions_wanted, end.provider_request_total)
-                    eta_s = end.eta_seconds if end.HasField("eta_seconds") else None
-                    return FetchState(end.as_of, *counts, end.refused_bar_count, eta_s, end.plan)
+                    return FetchEnd(event.summary)
         except grpc.aio.AioRpcError as error:
             raise from_call(error, "fetcher") from None
         finally:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from services.market.panel import Panel
-from services.scorer.bars import FetchState
+from services.scorer.bars import FetchEnd, FetchState
 from services.scorer.block import ScoredBlock, score_panel
 from services.scorer.regime import CONTEXT_SYMBOLS, find_regime
 from services.scorer.series import carry_series
@@ -49,8 +49,8 @@ class BarStream(Protocol):
         take: Take,
         *,
         include_running: bool = False,
-    ) -> FetchState:
-        """Give what comes to `take`, in order; return the last state."""
+    ) -> FetchEnd:
+        """Give what comes to `take`, in order; return what it came to."""
         ...
 
 
@@ -58,7 +58,7 @@ class BarStream(Protocol):
 class ScoringSummary:
     """What a scoring found out about the market, and took."""
 
-    fetch: FetchState
+    fetch: FetchEnd
     regime: Regime
     compute_s: float
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from services.market.errors import InvalidRequestError
 from services.rpc.wire import flags_to_bytes, matrix_to_bytes, omissions_to_messages, regime_to_message
 from services.scorer.bars import FetchState
-from technic.v1 import fetcher_service_pb2, scorer_service_pb2_grpc
 from technic.v1 import scorer_service_pb2 as pb
+from technic.v1 import scorer_service_pb2_grpc
 
 if TYPE_CHECKING:
     import grpc
@@ -51,17 +51,8 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
         summary = await self._scorer.score(
             tuple(request.symbols), request.as_of, timeout, emit, include_running=request.include_running
         )
-        fetch = summary.fetch
         message = pb.ScoreSummary(
-            fetch=fetcher_service_pb2.FetchSummary(
-                as_of=fetch.as_of,
-                sessions_ready=fetch.ready_count,
-                sessions_wanted=fetch.wanted_count,
-                provider_request_total=fetch.request_total,
-                refused_bar_count=fetch.refused_count,
-                eta_seconds=fetch.eta_s,
-                plan=fetch.plan,
-            ),
+            fetch=summary.fetch.message,
             regime=regime_to_message(summary.regime),
             compute_seconds=summary.compute_s,
         )
@@ -70,12 +61,7 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
 
 def _message(event: FetchState | ScoredBlock) -> pb.ScoreUniverseResponse:
     if isinstance(event, FetchState):
-        progress = fetcher_service_pb2.FetchProgress(
-            sessions_ready=event.ready_count,
-            sessions_wanted=event.wanted_count,
-            provider_request_total=event.request_total,
-        )
-        return pb.ScoreUniverseResponse(progress=progress)
+        return pb.ScoreUniverseResponse(progress=event.message)
     block = pb.FactorBlock(
         symbols=event.symbols,
         values=matrix_to_bytes(event.values),

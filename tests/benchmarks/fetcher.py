@@ -115,9 +115,10 @@ async def _fill(channel: grpc.aio.Channel, count: int, history: int) -> Filled:
     symbols = tuple(listing.attributes)[:count]
     state = await BarClient(channel).stream(symbols, listing.as_of, history, _WITHIN_S, take)
     filled.seconds = time.perf_counter() - began
-    filled.call_count = state.request_total - listing.request_total
-    if state.ready_count < state.wanted_count:
-        raise RuntimeError(f"only {state.ready_count} of {state.wanted_count} sessions came")
+    came = state.message
+    filled.call_count = came.provider_request_total - listing.request_total
+    if came.sessions_ready < came.sessions_wanted:
+        raise RuntimeError(f"only {came.sessions_ready} of {came.sessions_wanted} sessions came")
     return filled
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 
 from services.market import errors
+from technic.v1 import fetcher_service_pb2, gateway_service_pb2_grpc, vocabulary_pb2
 from technic.v1 import gateway_service_pb2 as pb
-from technic.v1 import gateway_service_pb2_grpc, vocabulary_pb2
 
 NAN = float("nan")
 SERVICE = "technic.v1.GatewayService"
@@ -150,6 +150,7 @@ def result(script: str, *, ledger: bool) -> pb.ScanResult:
         sessions_wanted=300,
         versions={"technic": "0.1.0", "config": "cd" * 32, "model": f"alpha@1 {'ef' * 32}"},
         notices=["models did not answer"],
+        fetch_plan=fetcher_service_pb2.FetchPlan(session_call_count=2, reason="2 sessions of the whole market"),
         coverage=pb.AttributeCoverage(
             symbol_count=6000, type_count=5990, exchange_count=5980, sector_count=40, market_cap_count=3
         ),

@@ -57,7 +57,7 @@ def test_the_document_has_its_agreed_names(report: ScanReport) -> None:
     assert list(document) == [
         "scan_id", "as_of", "provider", "simulated", "provisional", "profile", "requested_count", "scored_count",
         "omitted_count", "budget_spent", "omissions", "rows", "regime", "result_hash", "timings",
-        "provider_request_count", "cache", "sessions", "versions", "coverage", "notices",
+        "provider_request_count", "cache", "sessions", "versions", "coverage", "fetch_plan", "notices",
     ]  # fmt: skip
     assert document["cache"] == {"hit_count": 1, "miss_count": 299}
     assert document["sessions"] == {"ready": 300, "wanted": 300}

@@ -34,8 +34,8 @@ class FakeSource:
 
     Args:
         index: numbers of the symbols.
-        failures: what to raise for a session, once for each error in its list.
-        hold: sessions that are answered only once this is set.
+        failures: what to raise for a session or a symbol, once for each error in its list.
+        hold: sessions and symbols are answered only once this is set.
     """
 
     index: SymbolIndex
@@ -43,7 +43,7 @@ class FakeSource:
     single: tuple[str, ...] = ()
     listed: tuple[str, ...] = ("A", "BB", "CCC")
     known_splits: tuple[Split, ...] = ()
-    failures: dict[date, list[TechnicError]] = field(default_factory=dict)
+    failures: dict[date | str, list[TechnicError]] = field(default_factory=dict)
     hold: asyncio.Event | None = None
     name: str = "simulated"
     simulated: bool = True
@@ -56,7 +56,7 @@ class FakeSource:
     known_details: dict[str, Details] = field(default_factory=dict)
     restated: dict[date, SessionBars] = field(default_factory=dict)
     asked: Counter[object] = field(default_factory=Counter)
-    order: list[date] = field(default_factory=list)
+    order: list[date | str] = field(default_factory=list)
     in_flight: int = 0
     most_in_flight: int = 0
     closed: bool = False
@@ -122,9 +122,13 @@ class FakeSource:
         return SessionBars(session, self.index.add(self.traded), bars, refused_count=0)
 
     async def symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:
-        """Return the bars of one symbol, if it is one of the single ones."""
+        """Return the bars of one symbol, if it trades or is one of the single ones."""
         self.asked[symbol] += 1
-        sessions = sessions_between(first, last) if symbol in self.single else ()
+        self.order.append(symbol)
+        await (self.hold.wait() if self.hold else asyncio.sleep(0))
+        if self.failures.get(symbol):
+            raise self.failures[symbol].pop(0)
+        sessions = sessions_between(first, last) if symbol in (*self.single, *self.traded) else ()
         days = np.array([to_day_number(session) for session in sessions], np.int32)
         bars = np.array([bar(symbol, session) for session in sessions]).reshape(-1, 5).T
         return SymbolBars(symbol, days, bars, refused_count=0)

@@ -35,6 +35,7 @@ class Sink:
         self.omissions: dict[str, Reason] = {}
         self.states: list[SyncState] = []
         self.symbol_states: list[SymbolState] = []
+        self.summary: StreamSummary | None = None
 
     async def take(self, event: Event) -> None:
         """Sort an event to its kind."""
@@ -169,10 +170,14 @@ async def test_a_hole_before_the_newest_sessions_goes_out_as_not_fetched(bars: B
     assert summary.ready_count == HISTORY - 1
 
 
-async def test_a_provider_that_is_down_is_an_error_before_the_deadline(bars: Bars, source: FakeSource) -> None:
+async def test_a_provider_that_stays_down_is_asked_until_the_deadline_and_then_an_error(
+    bars: Bars, source: FakeSource
+) -> None:
     source.failures = {session: [ProviderUnavailableError("down")] * 100 for session in SESSIONS}
     with pytest.raises(ProviderUnavailableError, match="down"):
-        await stream(bars, ("A",), Sink(), seconds=60)
+        await stream(bars, ("A",), Sink(), seconds=0.5)
+    # Paced: a failure is not asked about again at once.
+    assert all(2 <= source.asked[session] <= 4 for session in SESSIONS)
 
 
 async def test_a_refused_key_ends_everything_at_once(bars: Bars, source: FakeSource) -> None:

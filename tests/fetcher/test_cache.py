@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.fetcher.cache import GROWTH, SessionCache
-from services.fetcher.source import SessionBars, SymbolBars
+from services.fetcher.source import SessionBars
 from services.market.sessions import sessions_ending, to_day_number
 
 DAYS = sessions_ending(date(2025, 9, 30), 6)
@@ -67,9 +67,6 @@ def test_bytes_are_counted_in_and_out() -> None:
         assert cache.byte_count == len(cache) * ROW_BYTES <= cache.byte_limit
     cache.put(bars_of(DAYS[5]))
     assert cache.byte_count == 2 * ROW_BYTES
-    # A symbol far to the right makes its session wider.
-    cache.put_symbol(5_000, SymbolBars("X", np.array([to_day_number(DAYS[5])], np.int32), np.ones((5, 1)), 0))
-    assert cache.byte_count > ROW_BYTES + 5_000 * 40
 
 
 def test_pinned_sessions_stay_until_the_last_pin_is_gone() -> None:
@@ -126,26 +123,6 @@ def test_symbols_beyond_a_row_have_no_bar() -> None:
     found = cache.gather(DAYS[:1], np.array([60_000, 2, 1], np.int32))
     assert np.isnan(found[:, 0, [0, 2]]).all()
     assert found[:, 0, 1].tolist() == bars_of(DAYS[0]).bars[:, 1].tolist()
-
-
-def test_no_thread_sees_half_a_bar() -> None:
-    cache = cache_of(len(DAYS))
-    for session in DAYS:
-        cache.put(bars_of(session))
-    days = np.array([to_day_number(session) for session in DAYS], np.int32)
-    columns = np.tile(np.array([1], np.int32), 500)
-
-    def fill() -> None:
-        for value in range(1, 400):
-            cache.put_symbol(1, SymbolBars("X", days, np.full((5, len(days)), float(value)), 0))
-
-    with ThreadPoolExecutor(1) as pool:
-        filling = pool.submit(fill)
-        while not filling.done():
-            found = cache.gather(DAYS, columns)
-            assert len(np.unique(found[~np.isnan(found)])) <= 1
-        filling.result()
-    assert (cache.gather(DAYS, columns) == 399).all()
 
 
 def test_threads_may_gather_while_sessions_come_and_go() -> None:

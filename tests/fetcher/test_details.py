@@ -157,7 +157,7 @@ async def make_bars() -> AsyncIterator[Callable[..., Bars]]:
     def make(source: FakeSource, book: AttributeBook | None = None) -> Bars:
         store = Store(source.index)
         stored = StoredSource(source, store, book)
-        made.append(Bars(stored, source.index, SessionCache(100), store, early_sessions=4))
+        made.append(Bars(stored, source.index, SessionCache(10**8), store, early_sessions=4))
         return made[-1]
 
     yield make

@@ -45,10 +45,27 @@ def test_a_few_symbols_come_one_by_one_with_the_newest_session() -> None:
     assert plan.reason == "10 symbols one by one and 1 session, not 300 sessions of the whole market"
 
 
-def test_sessions_that_come_in_time_are_worth_some_more_calls_for_every_later_scan_needs_them() -> None:
-    for count, in_time, late in ((73, True, True), (74, False, True), (298, False, True), (299, False, False)):
-        assert plan_fetch(holding(), names(count), BASIC, None, 1e9).by_symbol is in_time
-        assert plan_fetch(holding(), names(count), BASIC, None, 600).by_symbol is late
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (73, (True, True, True)),
+        (74, (False, True, False)),
+        (240, (False, True, False)),
+        (245, (False, False, False)),
+    ],
+)
+def test_sessions_are_worth_some_more_calls_unless_only_symbols_come_in_time(
+    count: int, expected: tuple[bool, bool, bool]
+) -> None:
+    # There is ample time; too little for 300 sessions; too little for either.
+    found = tuple(plan_fetch(holding(), names(count), BASIC, None, left_s).by_symbol for left_s in (1e9, 3000, 600))
+    assert found == expected
+
+
+def test_what_is_on_its_way_costs_nothing() -> None:
+    coming = Holding(WINDOW, frozenset(), frozenset(), coming=frozenset(WINDOW))
+    plan = plan_fetch(coming, names(10), BASIC, None, 1e9)
+    assert (plan.by_symbol, plan.sessions) == (False, WINDOW[::-1])
 
 
 def test_symbols_that_are_kept_take_no_call() -> None:
@@ -91,7 +108,7 @@ def test_a_plan_never_asks_for_what_is_there_nor_more_than_the_cheaper_way_by_fa
     askable = [session for session in WINDOW if session not in there and (first_day is None or session >= first_day)]
     newest = LATEST not in there and LATEST in askable
     calls, cheaper = len(plan.sessions) + len(plan.symbols), min(len(askable), count + newest)
-    assert calls <= (4 if BASIC.spacing_s * len(askable) <= left_s else 1) * cheaper
+    assert calls <= 4 * cheaper
     assert list(plan.sessions) == sorted(plan.sessions, reverse=True)
     assert set(plan.sessions) <= set(askable)
     assert plan.unreachable == set(WINDOW) - there - set(askable)

@@ -152,7 +152,7 @@ async def test_a_check_that_failed_flags_nobody_and_is_made_by_the_next_scan(ope
 
 
 async def test_a_check_that_is_late_is_not_waited_for(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.fetcher.bars.WAIT_S", 0.01)
+    monkeypatch.setattr("services.fetcher.bar_stream.WAIT_S", 0.01)
     hold = asyncio.Event()
     bars, source = await opened(factors={}, check_hold=hold)
     assert await suspects(bars) == set()
@@ -165,7 +165,9 @@ async def test_where_calls_are_scarce_the_check_waits_for_the_first_session(open
     hold = asyncio.Event()
     bars, source = await opened(factors={}, pace=Pace("basic", 12.0), hold=hold)
     loop = asyncio.get_running_loop()
-    await bars.stream(SYMBOLS, LATEST, HISTORY, until=loop.time() + 0.01, block_size=2, emit=Sink().take)
+    # So many that whole sessions are fewer calls.
+    many = (*SYMBOLS, "X", "Y", "Z")
+    await bars.stream(many, LATEST, HISTORY, until=loop.time() + 0.01, block_size=2, emit=Sink().take)
     assert source.asked[f"adjusted {FIRST}"] == 0
     hold.set()
     assert await suspects(bars) == {"A"}

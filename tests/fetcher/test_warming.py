@@ -12,6 +12,7 @@ from services.fetcher.cache import SessionCache
 from services.fetcher.details import DetailsBook
 from services.fetcher.reference import STALE_SESSIONS, Reference
 from services.fetcher.source import Pace
+from services.fetcher.split_check import SplitCheck
 from services.fetcher.store import Store
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import SymbolList
@@ -98,12 +99,14 @@ class Desk:
 async def desk() -> AsyncIterator[Desk]:
     source, timer = FakeSource(SymbolIndex()), FakeTimer()
     store = Store(source.index)
-    stored, cache = StoredSource(source, store), SessionCache(100)
+    stored, cache = StoredSource(source, store), SessionCache(10**8)
     reference, sync = Reference(stored), SessionSync(stored, cache)
     symbols = SymbolList(reference, sync, source.index, cache, stored, DetailsBook(store))
-    warming = Warming(stored, sync, cache, symbols, reference, Activity(timer), timer)
+    check = SplitCheck(stored, store, reference, source.index, cache)
+    warming = Warming(stored, sync, cache, symbols, reference, check, Activity(timer), timer)
     yield Desk(source, cache, sync, reference, timer, warming)
     await warming.close()
+    await check.close()
     await sync.close()
     await reference.close()
     await store.close()
@@ -183,15 +186,18 @@ async def test_without_a_time_it_ends_after_the_start(desk: Desk) -> None:
 
 async def test_a_provider_that_fails_is_asked_again_later_and_later(desk: Desk) -> None:
     desk.source.failures[LATEST] = [ProviderUnavailableError("down") for _ in range(1000)]
+    desk.source.failing = True
     desk.warming.start(WarmPlan(COUNT, None), desk.clock)
     await desk.until(lambda: len(desk.timer.slept) == 4)
     desk.source.failures.clear()
+    desk.source.failing = False
     await desk.until(lambda: LATEST in desk.cache)
     assert desk.timer.slept == [START_S, BACKOFF_S, 2 * BACKOFF_S, 4 * BACKOFF_S]
 
 
 async def test_a_provider_that_stays_down_is_given_up_until_the_morning(desk: Desk) -> None:
     desk.source.failures[LATEST] = [ProviderUnavailableError("down") for _ in range(1000)]
+    desk.source.failing = True
     desk.warming.start(WarmPlan(COUNT, AT), desk.clock)
     await desk.until(lambda: len(desk.timer.slept) > ATTEMPTS + 1)
     desk.source.failures.clear()
