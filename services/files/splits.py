@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,9 @@ from services.market.adjust import Split
 from services.market.errors import LocalDataError
 from services.market.sessions import to_day_number
 from services.market.universe import find_symbol
+
+_MOST_SHARES: Final = 10_000
+"""Old shares of a split, at most, where its ratio is taken for a fraction."""
 
 _COLUMNS: Final = (
     Column("symbol", "text", aliases=("ticker",)),
@@ -42,7 +46,18 @@ def read_splits(path: Path, symbols: Container[str]) -> tuple[Split, ...]:
         raise LocalDataError(f"{path}: a ratio must be above 0, the new shares per old one; one is {odd}")
     found = {symbol: find_symbol(symbol, symbols) for symbol in set(named)}
     return tuple(
-        Split(symbol, to_day_number(day), 1.0, ratio)
+        Split(symbol, to_day_number(day), *_shares(ratio))
         for name, day, ratio in zip(named, days, ratios, strict=True)
         if (symbol := found[name]) is not None
     )
+
+
+def _shares(ratio: float) -> tuple[float, float]:
+    """Return the old and the new shares that a ratio stands for: 10 and 1 for 0.1, as a provider tells them.
+
+    Bars are then restated by the same multiplications and divisions, to the same bits.
+    """
+    meant = Fraction(ratio).limit_denominator(_MOST_SHARES)
+    if meant.numerator / meant.denominator != ratio:
+        return 1.0, ratio
+    return float(meant.denominator), float(meant.numerator)
