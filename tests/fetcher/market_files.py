@@ -7,8 +7,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from services.files.attributes import FILE_TYPES
 from services.market.panel import FIELDS
+from services.market.universe import type_of
 from services.simulator.bars import SCALE, raw_bars
+from services.simulator.listings import KINDS
 from services.simulator.market import HISTORY, Market
 
 
@@ -49,10 +52,13 @@ def write_market(market: Market, folder: Path, suffix: str, session_count: int) 
     # What is not in the provider's reference list is not listed here either.
     listed = market.listed(market.spec.end)
     listed[market.listings.unreferenced] = False
+    words = {kind: word for word, kind in FILE_TYPES.items()}
     known = {
         "symbol": symbols.tolist(),
         "name": [f"{symbol} of the files" for symbol in symbols],
-        "type": ["unclassified"] * len(symbols),
+        "type": [words.get(type_of(KINDS[kind].code, ""), "unclassified") for kind in market.listings.kind.tolist()],
+        "exchange": ["XNYS"] * len(symbols),
+        "sector": ["Finance"] * len(symbols),
         "market_cap": (1e8 * (1.0 + np.arange(len(symbols)))).tolist(),
         "test_issue": ["N" if there else "Y" for there in listed],
     }
