@@ -187,7 +187,7 @@ SPOILERS: list[dict[str, object]] = [
     {"kind": "no_results", "times": 5},
     {"kind": "truncated_gzip", "times": 5},
     {"kind": "wrong_types", "times": 5},
-    {"kind": "html", "times": 30},
+    {"kind": "html", "times": 21},
     {"kind": "unordered"},
     {"kind": "unknown_fields"},
 ]
