@@ -96,7 +96,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class FetchPlan:
-    """What was to be asked of the provider: calls for sessions and for symbols, why, and how long that takes at least."""
+    """What was to be asked of the provider: calls for sessions and for symbols, why, and how long that takes."""
 
     session_call_count: int
     symbol_call_count: int

@@ -85,7 +85,7 @@ class Warming:
         timer: the time that passes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the core's parts
         self,
         source: StoredSource,
         sync: SessionSync,

@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,9 @@ from services.market.adjust import Split
 from services.market.errors import LocalDataError
 from services.market.sessions import to_day_number
 from services.market.universe import find_symbol
+
+_MOST_SHARES: Final = 10_000
+"""Old shares of a split, at most, where its ratio is taken for a fraction."""
 
 _COLUMNS: Final = (
     Column("symbol", "text", aliases=("ticker",)),
@@ -42,7 +46,7 @@ def read_splits(path: Path, symbols: Container[str] | None) -> tuple[Split, ...]
         named = table.filled("symbol").to_pylist()
         days: list[date] = table.filled("date").cast(pa.date32()).to_pylist()
         ratios = table.filled("ratio").cast(pa.float64()).to_pylist()
-        shares = [(1.0, ratio) for ratio in ratios]
+        shares = [_shares(ratio) for ratio in ratios]
         if "ratio_from" in table and "ratio_to" in table:
             parts = (table.filled(name).cast(pa.float64()).to_pylist() for name in ("ratio_from", "ratio_to"))
             shares = list(zip(*parts, strict=True))
@@ -57,3 +61,16 @@ def read_splits(path: Path, symbols: Container[str] | None) -> tuple[Split, ...]
         for name, day, (old, new) in zip(named, days, shares, strict=True)
         if (symbol := found[name]) is not None
     )
+
+
+def _shares(ratio: float) -> tuple[float, float]:
+    """Return the old and the new shares that a ratio stands for: 10 and 1 for 0.1, as a provider tells them.
+
+    Bars are then restated by the same multiplications and divisions, to the same bits.
+    """
+    if not 0 < ratio < np.inf:
+        return 1.0, ratio
+    meant = Fraction(ratio).limit_denominator(_MOST_SHARES)
+    if meant.numerator / meant.denominator != ratio:
+        return 1.0, ratio
+    return float(meant.denominator), float(meant.numerator)

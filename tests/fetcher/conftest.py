@@ -1,5 +1,6 @@
 """Sources over HTTP, and a provider that answers as a test tells it to."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -60,6 +61,7 @@ class Provider:
     url: str = ""
     answers: list[Answer] = field(default_factory=list)
     asked: list[web.Request] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def say(self, *answers: Answer) -> None:
         """Forget the past and give these answers from now on."""
@@ -69,7 +71,15 @@ class Provider:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Give the next answer."""
         self.asked.append(request)
+        self.arrived.set()
         return await (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])(request)
+
+    async def until_asked(self, count: int) -> None:
+        """Wait until there were so many requests."""
+        async with asyncio.timeout(5):
+            while len(self.asked) < count:
+                self.arrived.clear()
+                await self.arrived.wait()
 
     @property
     def paths(self) -> list[str]:

@@ -43,6 +43,37 @@ async def test_details_that_are_not_known_stay_unknown(provider: Provider, open_
     assert len(provider.asked) == 2
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"primary_exchange": "X" * 5_000},
+        {"primary_exchange": "two words"},
+        {"sic_code": "35711"},
+        {"sic_code": "<b>"},
+        {"weighted_shares_outstanding": 1e300},
+        {"weighted_shares_outstanding": 0, "share_class_shares_outstanding": -5},
+    ],
+    ids=lambda odd: str(odd)[:40],
+)
+async def test_details_that_cannot_be_true_are_unknown(
+    odd: dict[str, object], provider: Provider, open_source: OpenSource
+) -> None:
+    provider.say(json_answer({"results": {"ticker": "AAPL"} | odd}))
+    details = await open_source(provider.url).details("AAPL")
+    assert details is not None
+    assert (details.exchange, details.sic_code, np.isnan(details.shares)) == ("", "", True)
+
+
+async def test_shares_of_all_classes_that_cannot_be_true_leave_those_of_one(
+    provider: Provider, open_source: OpenSource
+) -> None:
+    counts = {"weighted_shares_outstanding": -1, "share_class_shares_outstanding": 5}
+    provider.say(json_answer({"results": DETAILS | counts}))
+    details = await open_source(provider.url).details("AAPL")
+    assert details is not None
+    assert details.shares == 5
+
+
 async def test_the_snapshot_is_the_running_sessions_bars_without_zeros(
     provider: Provider, open_source: OpenSource
 ) -> None:

@@ -322,7 +322,7 @@ async def test_raw_bars_come_with_the_splits_from_a_day_on(write: Callable[..., 
     days, ratios = [SESSIONS[1], SESSIONS[3], SESSIONS[2]], [4.0, 0.5, 2.0]
     splits = write({"symbol": ["A", "A", "OTHER"], "date": days, "ratio": ratios}, "splits.parquet")
     source, _ = await open_bars(write(columns(["A"])), None, splits)
-    early, late = (Split("A", to_day_number(day), 1.0, ratio) for day, ratio in zip(days[:2], ratios[:2], strict=True))
+    early, late = Split("A", to_day_number(days[0]), 1.0, 4.0), Split("A", to_day_number(days[1]), 2.0, 1.0)
     assert await source.splits(SESSIONS[0]) == (early, late)
     assert await source.splits(SESSIONS[2]) == (late,)
 

@@ -50,7 +50,21 @@ def test_splits_are_read_for_the_symbols_of_the_bars(write: Write) -> None:
     path = write("splits.csv", f"Ticker,Execution_Date,Ratio\nBRK.B,{LAST},50\nOTHER,{LAST},2\nT,2030-01-02,0.1\n")
     day = to_day_number(LAST)
     later = to_day_number(LAST.replace(2030, 1, 2))
-    assert read_splits(path, {"BRK-B", "T"}) == (Split("BRK-B", day, 1.0, 50.0), Split("T", later, 1.0, 0.1))
+    assert read_splits(path, {"BRK-B", "T"}) == (Split("BRK-B", day, 1.0, 50.0), Split("T", later, 10.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shares"),
+    [(4.0, (1, 4)), (1.5, (2, 3)), (1 / 3, (3, 1)), (1 / 1000, (1000, 1)), (1.0309, (10_000, 10_309))],
+)
+def test_a_ratio_is_the_fraction_that_was_meant(ratio: float, shares: tuple[float, float], write: Write) -> None:
+    (split,) = read_splits(write("splits.csv", f"symbol,date,ratio\nT,{LAST},{ratio!r}\n"), {"T"})
+    assert (split.ratio_from, split.ratio_to) == shares
+
+
+def test_a_ratio_that_is_no_fraction_is_taken_as_it_is(write: Write) -> None:
+    (split,) = read_splits(write("splits.csv", f"symbol,date,ratio\nT,{LAST},1.0309123456\n"), {"T"})
+    assert (split.ratio_from, split.ratio_to) == (1.0, 1.0309123456)
 
 
 @pytest.mark.parametrize(

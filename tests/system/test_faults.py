@@ -181,3 +181,61 @@ async def test_leaving_a_scan_half_read_ends_it(stack: Stack) -> None:
     call.cancel()
     assert await call.code() == grpc.StatusCode.CANCELLED
     assert (await stack.scan()).result.scored_count > 0
+
+
+SPOILERS: list[dict[str, object]] = [
+    {"kind": "no_results", "times": 5},
+    {"kind": "truncated_gzip", "times": 5},
+    {"kind": "wrong_types", "times": 5},
+    {"kind": "html", "times": 21},
+    {"kind": "unordered"},
+    {"kind": "unknown_fields"},
+]
+
+
+@pytest.mark.parametrize("told", SPOILERS, ids=lambda told: str(told["kind"]))
+async def test_a_fault_that_passes_changes_no_result_and_leaves_nothing_wrong_in_the_store(
+    told: dict[str, object], market: Market, tmp_path: Path
+) -> None:
+    hashes: list[str] = []
+    async with simulated(market) as url:
+        for faults in ((told,), ()):
+            folder = tmp_path / f"run{len(hashes)}"
+            await asyncio.to_thread(folder.mkdir)
+            settings = simulated_settings(url, store_path=str(tmp_path / "bars.sqlite3"))
+            async with running(folder, settings) as stack:
+                stack.provider_url = url
+                await stack.fault(*({"path": "/v2/aggs/grouped/", **fault} for fault in faults))
+                result = (await stack.scan(budget=Duration(seconds=40))).result
+                assert (result.sessions_ready, result.budget_spent) == (300, False)
+                hashes.append(result.result_hash)
+        # The second run read what the first one stored.
+        assert result.provider_request_count < 300
+        await stack.fault()
+        folder = tmp_path / "clean"
+        await asyncio.to_thread(folder.mkdir)
+        async with running(folder, simulated_settings(url)) as clean:
+            hashes.append((await clean.scan()).result.result_hash)
+    assert len(set(hashes)) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "reason"),
+    [
+        ({"kind": "status", "status": 401, "after": 50}, grpc.StatusCode.UNAUTHENTICATED, "PROVIDER_AUTH"),
+        ({"kind": "too_early"}, grpc.StatusCode.PERMISSION_DENIED, "PROVIDER_PLAN"),
+    ],
+    ids=["401 in mid-scan", "403 too early"],
+)
+async def test_a_refusal_in_mid_scan_is_told_at_once(
+    told: dict[str, object], code: grpc.StatusCode, reason: str, market: Market, tmp_path: Path
+) -> None:
+    async with simulated(market) as url, running(tmp_path, simulated_settings(url)) as stack:
+        stack.provider_url = url
+        await stack.fault({"path": "/v2/aggs/grouped/", **told})
+        began = time.monotonic()
+        found, why, _ = await failure(stack, pb.ScanUniverseRequest(budget=Duration(seconds=30)))
+        assert (found, why) == (code, reason)
+        assert time.monotonic() - began < 15
+        await stack.fault()
+        assert (await stack.scan(budget=Duration(seconds=30))).result.scored_count > 0
