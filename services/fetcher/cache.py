@@ -43,6 +43,25 @@ class SessionCache:
         while len(self._rows) > self._capacity:
             del self._rows[min(self._rows)]
 
+    def drop(self, session: date) -> None:
+        """Forget a session."""
+        self._rows.pop(session, None)
+
+    def correct(self, session: date, columns: NDArray[np.int32], bars: NDArray[np.float64]) -> None:
+        """Change bars of a session, if it is here.
+
+        Args:
+            session: its date.
+            columns: (bar,) int32, numbers of the symbols in the index.
+            bars: (field, bar) float64, raw; NaN takes a bar away.
+        """
+        row = self._rows.get(session)
+        if row is not None:
+            # A copy: a block may be being cut from the row.
+            row = _widened(row, int(columns.max(initial=-1))).copy()
+            row[columns] = bars.T
+            self._rows[session] = row
+
     def put_symbol(self, column: int, bars: SymbolBars) -> int:
         """Fill in the bars of one symbol, for the sessions that are here; return how many that were."""
         values = dict(zip(bars.session_days.tolist(), bars.bars.T, strict=True))

@@ -16,7 +16,7 @@ KEPT_PER_SESSION: Final = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbered:
-    """Bars of a session by the store's numbers of symbols: (bar,) int32, and (field, bar) float64, raw."""
+    """Bars of a session by numbers of symbols: (bar,) int32, and (field, bar) float64, raw."""
 
     numbers: NDArray[np.int32]
     bars: NDArray[np.float64]

@@ -10,6 +10,7 @@ import structlog
 from services.fetcher.cache import SessionCache
 from services.fetcher.reference import Reference
 from services.fetcher.store import Store, StoreStatus, Verified
+from services.fetcher.store_revisions import Numbered, changed
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbol_list import SymbolList
 from services.fetcher.sync import TICK_S, Report, SessionSync, SyncState
@@ -97,6 +98,11 @@ class StoreSync:
             if state.ready_count < state.wanted_count:
                 await report(state)
 
+        await self._store.flush()
+        for session in sessions:
+            if not self._source.is_stored(session):
+                # In memory it may be all the same, if the store lost it: it has to come again.
+                self._cache.drop(session)
         await self._symbols.begin(as_of, sessions)
         failure = await self._sync.wait(sessions, until, watch, self._source.is_stored)
         if failure is not None:
@@ -131,6 +137,7 @@ class StoreSync:
 
     async def _restated(self, session: date) -> None:
         log = structlog.get_logger()
+        before = await self._store.session(session)
         try:
             bars = await self._source.fetched_again(session)
         except TechnicError as error:
@@ -138,8 +145,11 @@ class StoreSync:
             return
         if bars is None:
             log.warning("session_not_confirmed", session=str(session), error="it came with far fewer bars")
-        elif session in self._cache:
-            self._cache.put(bars)
+        elif before is not None:
+            # Not the whole session: L1 also has bars of symbols that came one by one.
+            now, then = (Numbered(found.columns, found.bars) for found in (bars, before))
+            changes = changed(now, then)
+            self._cache.correct(session, changes.numbers, changes.bars)
 
     async def holes(self, history_count: int) -> StoreHoles:
         """Look for holes in the window of the newest completed session.
