@@ -218,7 +218,8 @@ class StoreFile(StoreRows):
         elif key == Key("answers", SPLITS):
             self.splits()
         elif key.table != "meta":
-            self._row(key)
+            if self._row(key) is None and key.table == "answers":
+                self._row(key, scan=True)
         elif key.value not in META:
             self._put_aside(key, "no version wrote such a row")
 

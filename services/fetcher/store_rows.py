@@ -116,13 +116,13 @@ class StoreRows:
             self._symbols.forget()
             raise PutAsideError(row, self.path) from error
 
-    def _row(self, key: Key) -> tuple[Any, ...] | None:
-        """Return the columns of a row; None if it is not there.
+    def _row(self, key: Key, *, scan: bool = False) -> tuple[Any, ...] | None:
+        """Return the columns of a row; None if it is not there. Arguments as of `StoreCheck.read`.
 
         Raises:
             PutAsideError: it was damaged.
         """
-        found = self._check.read(key)
+        found = self._check.read(key, scan=scan)
         if found == ():
             self._put_aside(key, WRONG_CHECKSUM)
         if found and key.table == "sessions":
