@@ -53,10 +53,10 @@ class _Checked:
 TABLES: Final[Mapping[str, _Checked]] = MappingProxyType(
     {
         "symbols": _Checked("first", ("first", "epoch", "names")),
-        "splits": _Checked("id", ("symbol", "day", "ratio_from", "ratio_to", "first_seen", "withdrawn_at")),
+        "splits": _Checked("id", ("id", "symbol", "day", "ratio_from", "ratio_to", "first_seen", "withdrawn_at")),
         "answers": _Checked("question", ("question", "newest", "body")),
-        "revisions": _Checked("id", ("day", "seen_at", "numbers", "first_seen", "bars")),
-        "quarantine": _Checked("id", ("name", "found_at", "damage", "body")),
+        "revisions": _Checked("id", ("id", "day", "seen_at", "numbers", "first_seen", "bars")),
+        "quarantine": _Checked("id", ("id", "name", "found_at", "damage", "body")),
         "sessions": _Checked("day", ("day", "first_seen", "seen_at", "epoch", "numbers", "bars")),
     }
 )

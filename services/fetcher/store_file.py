@@ -121,7 +121,8 @@ class StoreFile(StoreRows):
             return None
         with self._numbering(bars) as numbered:
             before = changed(old, numbered)
-            if len(before.numbers):
+            # Unless another process emptied the store just now, and numbers are others.
+            if len(before.numbers) and self._symbols.epoch == found[3]:
                 self._revisions.add(day, before, found[1], now)
             self._db.execute("DELETE FROM sessions WHERE day = ?", (day,))
             self._insert("", bars.session, (found[1], now), numbered)
