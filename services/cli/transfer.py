@@ -7,7 +7,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
 
 from services.cli import exits
 from services.cli.intake import Intake, IntakeRules, sessions_in
@@ -22,8 +21,6 @@ from services.files.splits import read_splits
 from services.files.writer import WriteSession, splits_beside, suffix_of, write_splits, writing_bars
 from services.market.errors import InvalidRequestError, LocalDataError
 from services.market.sessions import to_day_number
-
-_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +67,35 @@ def run_export(address: str, stack: Stack | None, request: ExportRequest) -> int
         TechnicError: there is no store here, or nothing in it that was asked for; a file cannot be written.
     """
     found = find_store(address, stack)
+    count, sessions = export_store(Path(found.path), request)
+    print_market(simulated=found.simulated)
+    print(f"{count:,} raw bars of {len(sessions):,} sessions, {sessions[0]} to {sessions[-1]}: {request.out}")
+    print(f"splits: {splits_beside(request.out)}")
+    return exits.OK
+
+
+def export_store(path: Path, request: ExportRequest) -> tuple[int, tuple[date, ...]]:
+    """Write what is asked for of the store at a path; return the number of bars, and the sessions.
+
+    Raises:
+        TechnicError: as `run_export`.
+    """
     index = SymbolIndex()
-    with _opened(Path(found.path), index) as file:
+    with _opened(path, index) as file:
         sessions = file.sessions()[-request.count if request.count else None :]
         if not sessions:
-            raise LocalDataError(f"the store {found.path} has no session: run `technic data sync`, then export")
+            raise LocalDataError(f"the store {path} has no session: run `technic data sync`, then export")
         folder = not request.out.suffix
-        if not folder and sum(file.bar_counts().get(day, 0) for day in sessions) > MAX_ROWS and not request.symbols:
+        counts = file.bar_counts()
+        if not folder and not request.symbols and sum(counts.get(day, 0) for day in sessions) > MAX_ROWS:
             raise InvalidRequestError(f"more than {MAX_ROWS:,} bars are too many for one file: name a folder in --out")
         count = _export(file, index, sessions, request, folder=folder)
         if not count:
             raise LocalDataError("the store has no bar of these symbols")
         known = file.splits()
-        beside = splits_beside(request.out)
-        write_splits(beside, () if known is None else [s for s in known.splits if _asked(s.symbol, request.symbols)])
-    print_market(simulated=found.simulated)
-    print(f"{count:,} raw bars of {len(sessions):,} sessions, {sessions[0]} to {sessions[-1]}: {request.out}")
-    print(f"splits: {beside}")
-    return exits.OK
+        splits = () if known is None else [split for split in known.splits if _asked(split.symbol, request.symbols)]
+        write_splits(splits_beside(request.out), splits)
+    return count, sessions
 
 
 def _export(
@@ -155,23 +163,32 @@ def run_import(address: str, stack: Stack | None, request: ImportRequest) -> int
         raise LocalDataError(f"--splits {request.splits} does not exist")
     beside = splits_beside(request.path)
     splits_path = request.splits or (beside if beside.is_file() else None)
+    rules = IntakeRules(
+        retention=found.retention_count,
+        replace=request.replace,
+        partial=request.partial,
+        simulated=found.simulated,
+    )
+    lines = import_files(Path(found.path), request.path, splits_path, rules)
+    print_market(simulated=found.simulated)
+    print(*lines, sep="\n")
+    print(f"store: {found.path}", file=sys.stderr)
+    return exits.OK
+
+
+def import_files(store: Path, path: Path, splits_path: Path | None, rules: IntakeRules) -> list[str]:
+    """Take files into the store at a path; return what became of them.
+
+    Raises:
+        TechnicError: as `run_import`.
+    """
     index = SymbolIndex()
-    with _opened(Path(found.path), index) as file:
-        rules = IntakeRules(
-            retention=found.retention_count,
-            replace=request.replace,
-            partial=request.partial,
-            simulated=found.simulated,
-        )
+    with _opened(store, index) as file:
         intake = Intake(file, index, rules)
-        for part in sessions_in(request.path, splits_path):
+        for part in sessions_in(path, splits_path):
             intake.take(part)
         if splits_path is not None and intake.seen:
             # From the first session on the file has all there are.
-            splits = [s for s in read_splits(splits_path, None) if s.session_day >= to_day_number(min(intake.seen))]
-            intake.take_splits(splits)
-    print_market(simulated=found.simulated)
-    for line in intake.report():
-        print(line)
-    print(f"store: {found.path}", file=sys.stderr)
-    return exits.OK
+            first = to_day_number(min(intake.seen))
+            intake.take_splits([split for split in read_splits(splits_path, None) if split.session_day >= first])
+    return intake.report()

@@ -71,6 +71,12 @@ class SessionCache:
             self._replace(session.session, row)
             self._evict(session.session)
 
+    def drop(self, session: date) -> None:
+        """Forget a session."""
+        with self._lock:
+            row = self._rows.pop(session, None)
+            self.byte_count -= 0 if row is None else row.nbytes
+
     def gather(self, sessions: Sequence[date], columns: NDArray[np.int32]) -> NDArray[np.float64]:
         """Copy the bars of some symbols over some sessions.
 

@@ -158,7 +158,8 @@ class Store:
 
         def write(file: StoreFile) -> tuple[date, ...] | None:
             file.write(bars, seen_at)
-            if len(self._sessions) < self.retention:
+            # What is written but not noted yet counts, too.
+            if len(self._sessions) + PENDING < self.retention:
                 return None
             file.prune(self.retention, min(self._floors, default=LAST))
             return file.sessions()
@@ -261,7 +262,9 @@ class Store:
         except sqlite3.Error as error:
             flaws = [str(error)]
         if flaws:
-            raise LocalDataError(f"the file {path} is damaged ({flaws[0]}): move it away, and sync again")
+            raise LocalDataError(
+                f"the file {path} is damaged ({flaws[0].splitlines()[-1]}): move it away, and sync again"
+            )
 
     async def close(self) -> None:
         """Write what is waiting, as far as the disk lets us soon, and close the file."""

@@ -53,10 +53,10 @@ class _Checked:
 TABLES: Final[Mapping[str, _Checked]] = MappingProxyType(
     {
         "symbols": _Checked("first", ("first", "epoch", "names")),
-        "splits": _Checked("id", ("symbol", "day", "ratio_from", "ratio_to", "first_seen", "withdrawn_at")),
+        "splits": _Checked("id", ("id", "symbol", "day", "ratio_from", "ratio_to", "first_seen", "withdrawn_at")),
         "answers": _Checked("question", ("question", "newest", "body")),
-        "revisions": _Checked("id", ("day", "seen_at", "numbers", "first_seen", "bars")),
-        "quarantine": _Checked("id", ("name", "found_at", "damage", "body")),
+        "revisions": _Checked("id", ("id", "day", "seen_at", "numbers", "first_seen", "bars")),
+        "quarantine": _Checked("id", ("id", "name", "found_at", "damage", "body")),
         "sessions": _Checked("day", ("day", "first_seen", "seen_at", "epoch", "numbers", "bars")),
     }
 )
@@ -86,18 +86,28 @@ class StoreCheck:
             keys += [Key(table, value) for (value,) in found]
         return keys
 
-    def read(self, key: Key) -> tuple[Any, ...] | None:
-        """Return the columns of a row that its checksum is made of; None if it is not there, empty if it is damaged."""
+    def read(self, key: Key, *, scan: bool = False) -> tuple[Any, ...] | None:
+        """Return the columns of a row that its checksum is made of; None if it is not there, empty if it is damaged.
+
+        Args:
+            key: of the row.
+            scan: whether the whole table is looked through: a row whose key was damaged lies out of order.
+        """
         checked = TABLES[key.table]
-        columns = ", ".join(checked.columns)
-        query = f"SELECT {columns}, checksum FROM {key.table} WHERE {checked.key} = ?"  # noqa: S608 - constants
+        query = (
+            f"SELECT {', '.join(checked.columns)}, checksum, {checked.key} FROM {key.table} "  # noqa: S608 - constants
+            f"WHERE {'+' if scan else ''}{checked.key} = ?"
+        )
         try:
             found = self._db.execute(query, (key.value,)).fetchone()
         except sqlite3.DatabaseError as error:
             if error_name(error) not in CORRUPT:
                 raise
             return ()
-        return None if found is None else found[:-1] if intact(found[-1], *found[:-1]) else ()
+        # Among rows that are out of order SQLite may hit upon another one.
+        if found is None or found[-1] != key.value:
+            return None
+        return found[:-2] if intact(found[-2], *found[:-2]) else ()
 
     def put_aside(self, key: Key, damage: str, found_at: float) -> QuarantinedRow:
         """Move a row to the quarantine."""
@@ -110,14 +120,15 @@ class StoreCheck:
     def delete(self, key: Key) -> None:
         """Remove a row, and with a split the word that all splits are here."""
         column = TABLES[key.table].key if key.table in TABLES else "name"
-        self._db.execute(f"DELETE FROM {key.table} WHERE {column} = ?", (key.value,))  # noqa: S608 - constants
+        # The plus has SQLite look at every row: this one may be out of order.
+        self._db.execute(f"DELETE FROM {key.table} WHERE +{column} = ?", (key.value,))  # noqa: S608 - constants
         if key.table == "splits":
             self._db.execute("DELETE FROM answers WHERE question = ?", (SPLITS,))
 
     def _remains(self, key: Key) -> tuple[object, ...]:
         column = TABLES[key.table].key if key.table in TABLES else "name"
         try:
-            found = self._db.execute(f"SELECT * FROM {key.table} WHERE {column} = ?", (key.value,)).fetchone()  # noqa: S608
+            found = self._db.execute(f"SELECT * FROM {key.table} WHERE +{column} = ?", (key.value,)).fetchone()  # noqa: S608
         except sqlite3.DatabaseError as error:
             if error_name(error) not in CORRUPT:
                 raise

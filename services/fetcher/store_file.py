@@ -5,38 +5,27 @@ The store numbers symbols by itself, append-only, so that processes may share it
 to the columns of this process's `SymbolIndex`. Every row carries a checksum over all that it says.
 """
 
-import contextlib
-import secrets
-import sqlite3
-import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final
 
 import numpy as np
-import structlog
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_check import META, WRONG_CHECKSUM, Key, StoreCheck
+from services.fetcher.store_check import META, WRONG_CHECKSUM, Key
 from services.fetcher.store_layout import (
-    CORRUPT,
     DamagedRowError,
     Place,
     checksum,
-    connect,
-    error_name,
-    prepare,
     transaction,
 )
-from services.fetcher.store_quarantine import PutAsideError, Quarantine, QuarantinedRow
+from services.fetcher.store_quarantine import PutAsideError, QuarantinedRow
 from services.fetcher.store_revisions import Numbered, Revisions, changed
+from services.fetcher.store_rows import StoreRows
 from services.fetcher.store_splits import SPLITS, KnownSplits, StoreSplits
-from services.fetcher.store_symbols import StoreSymbols
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
-from services.market.errors import LocalDataError
 from services.market.panel import FIELDS
 from services.market.sessions import FIRST, LAST, close_time, from_day_number, is_session, to_day_number
 
@@ -54,52 +43,13 @@ _PASSING: Final = "symbol %"
 """Questions of which there are thousands, and whose answers nobody asks for again after `ANSWER_DAYS`."""
 
 
-class StoreFile:
-    """An open store.
-
-    Args:
-        place: where it is; made, with its folders, if it is not there.
-        index: gets the symbols of the store, and has the columns of what is read and written.
-
-    Raises:
-        LocalDataError: a store of another market or version, or no store at all.
-        sqlite3.Error, OSError: it cannot be opened or written.
-    """
+class StoreFile(StoreRows):
+    """The sessions, splits and answers of an open store; arguments and errors as of `StoreRows`."""
 
     def __init__(self, place: Place, index: SymbolIndex) -> None:
-        self._place = place
-        place.path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = connect(place.path)
-        self._symbols = StoreSymbols(self._db, index)
+        super().__init__(place, index)
         self._splits = StoreSplits(self._db)
         self._revisions = Revisions(self._db)
-        self._quarantine = Quarantine(self._db)
-        self._check = StoreCheck(self._db, self._quarantine)
-        self._version = -1
-        try:
-            prepare(self._db, place)
-            with contextlib.suppress(DamagedRowError), self._whole_symbols():
-                self._symbols.learn()
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            if error_name(error) in CORRUPT:
-                raise LocalDataError(f"{place.path} is no store of bars ({error}): move it away") from None
-            raise
-        except UnicodeDecodeError as error:
-            # How SQLite's own words about a damaged schema fail to reach us.
-            self._db.close()
-            raise LocalDataError(f"{place.path} is no store of bars ({error}): move it away") from error
-        except BaseException:
-            self._db.close()
-            raise
-
-    def __repr__(self) -> str:
-        return f"StoreFile({self._place.path}, {self._place.fingerprint})"
-
-    @property
-    def path(self) -> Path:
-        """Where the file is."""
-        return self._place.path
 
     @property
     def symbol_count(self) -> int:
@@ -107,24 +57,9 @@ class StoreFile:
         return len(self._symbols)
 
     @property
-    def byte_count(self) -> int:
-        """Size of the file and of its log."""
-        path = self._place.path
-        return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*") if file.suffix != ".sqlite3-shm")
-
-    @property
     def restated_count(self) -> int:
         """Bars that were changed after they were first stored."""
         return self._revisions.bar_count
-
-    def quarantined(self) -> tuple[QuarantinedRow, ...]:
-        """Return the rows that were found damaged, the oldest first."""
-        return self._quarantine.rows()
-
-    def changed(self) -> bool:
-        """Tell whether another process wrote since this was last asked; true the first time."""
-        before, self._version = self._version, int(self._db.execute("PRAGMA data_version").fetchone()[0])
-        return before != self._version
 
     def sessions(self) -> tuple[date, ...]:
         """Return the sessions that are here, ascending."""
@@ -186,7 +121,8 @@ class StoreFile:
             return None
         with self._numbering(bars) as numbered:
             before = changed(old, numbered)
-            if len(before.numbers):
+            # Unless another process emptied the store just now, and numbers are others.
+            if len(before.numbers) and self._symbols.epoch == found[3]:
                 self._revisions.add(day, before, found[1], now)
             self._db.execute("DELETE FROM sessions WHERE day = ?", (day,))
             self._insert("", bars.session, (found[1], now), numbered)
@@ -259,10 +195,6 @@ class StoreFile:
         with transaction(self._db):
             self.write_answer(SPLITS, newest, self._splits.write(first, splits, int(seen_at)))
 
-    def every_key(self) -> list[Key]:
-        """Return all rows that `check` can look at."""
-        return self._check.every_key()
-
     def check(self, key: Key) -> QuarantinedRow | None:
         """Check a row, and put it aside if it is damaged; None if it is whole, or gone."""
         try:
@@ -270,10 +202,6 @@ class StoreFile:
         except PutAsideError as error:
             return error.row
         return None
-
-    def close(self) -> None:
-        """Close the file; the last one to do so folds its log into it."""
-        self._db.close()
 
     def _examine(self, key: Key) -> None:
         if key.table == "sessions":
@@ -287,7 +215,8 @@ class StoreFile:
         elif key == Key("answers", SPLITS):
             self.splits()
         elif key.table != "meta":
-            self._row(key)
+            if self._row(key) is None and key.table == "answers":
+                self._row(key, scan=True)
         elif key.value not in META:
             self._put_aside(key, "no version wrote such a row")
 
@@ -307,43 +236,3 @@ class StoreFile:
             f"INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?) {otherwise}",  # noqa: S608 - a constant
             (*row, checksum(*row, *blobs), *blobs),
         )
-
-    @contextmanager
-    def _whole_symbols(self) -> Iterator[None]:
-        """Empty the store if its symbols are damaged: without them no session can be read."""
-        try:
-            yield
-        except PutAsideError:
-            raise
-        except DamagedRowError as error:
-            structlog.get_logger().warning("store_emptied", path=str(self.path), why=str(error))
-            row = QuarantinedRow("symbols", int(time.time()), f"{error}: the store was emptied")
-            with transaction(self._db):
-                remains = self._db.execute("SELECT names FROM symbols ORDER BY first").fetchall()
-                self._quarantine.add(row, [names for (names,) in remains])
-                for table in ("sessions", "revisions", "symbols"):
-                    self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
-                # Others may still have the old numbers in mind.
-                epoch = str(secrets.randbits(48))
-                self._db.execute("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (epoch,))
-            self._symbols.forget()
-            raise PutAsideError(row, self.path) from error
-
-    def _row(self, key: Key) -> tuple[Any, ...] | None:
-        """Return the columns of a row; None if it is not there.
-
-        Raises:
-            PutAsideError: it was damaged.
-        """
-        found = self._check.read(key)
-        if found == ():
-            self._put_aside(key, WRONG_CHECKSUM)
-        if found and key.table == "sessions":
-            with self._whole_symbols():
-                known = self._symbols.knows(found[3])
-            if not known:
-                self._put_aside(key, "it is of symbols that are lost")
-        return found
-
-    def _put_aside(self, key: Key, damage: str) -> NoReturn:
-        raise PutAsideError(self._check.put_aside(key, damage, time.time()), self.path)

@@ -68,10 +68,9 @@ class Quarantine:
         body = b"".join(_remain(part) for part in remains)
         body = body if len(body) <= KEPT_BYTES else b""
         with transaction(self._db):
-            self._db.execute(
-                "INSERT INTO quarantine (name, found_at, damage, checksum, body) VALUES (?, ?, ?, ?, ?)",
-                (row.name, row.found_at, row.damage, _total(row, body), body),
-            )
+            (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM quarantine").fetchone()
+            said = (last + 1, row.name, row.found_at, row.damage)
+            self._db.execute("INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", (*said, checksum(*said, body), body))
             self._db.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT id FROM quarantine ORDER BY id DESC LIMIT 1 OFFSET ?)",
                 (KEPT_ROWS,),
@@ -85,12 +84,8 @@ class Quarantine:
         for number, size, *said in self._db.execute(query).fetchall():
             total += size
             if size and total > KEPT_BYTES and tuple(map(type, said)) == (str, int, str):
-                empty = _total(QuarantinedRow(*said), b"")
+                empty = checksum(number, *said, b"")
                 self._db.execute("UPDATE quarantine SET body = x'', checksum = ? WHERE id = ?", (empty, number))
-
-
-def _total(row: QuarantinedRow, body: bytes) -> int:
-    return checksum(row.name, row.found_at, row.damage, body)
 
 
 def _remain(part: object) -> bytes:

@@ -16,7 +16,7 @@ KEPT_PER_SESSION: Final = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbered:
-    """Bars of a session by the store's numbers of symbols: (bar,) int32, and (field, bar) float64, raw."""
+    """Bars of a session by numbers of symbols: (bar,) int32, and (field, bar) float64, raw."""
 
     numbers: NDArray[np.int32]
     bars: NDArray[np.float64]
@@ -65,9 +65,10 @@ class Revisions:
         """
         seen = self._first_seen(day, old, first_seen)
         blobs = (old.numbers.astype("<i4").tobytes(), seen.astype("<i8").tobytes(), old.bars.astype("<f8").tobytes())
-        row = (day, seen_at, *blobs)
+        (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM revisions").fetchone()
+        row = (last + 1, day, seen_at, *blobs)
         self._db.execute(
-            "INSERT INTO revisions (day, seen_at, numbers, first_seen, bars, checksum) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)",
             (*row, checksum(*row)),
         )
         self._db.execute(
@@ -79,8 +80,8 @@ class Revisions:
     def _first_seen(self, day: int, old: Numbered, first_seen: int) -> NDArray[np.int64]:
         """Return (bar,) when each bar came: with the session, or in place of an older one."""
         seen = np.full(len(old.numbers), first_seen, np.int64)
-        query = "SELECT day, seen_at, numbers, first_seen, bars, checksum FROM revisions WHERE day = ? ORDER BY id"
+        query = "SELECT * FROM revisions WHERE day = ? ORDER BY id"
         for *row, expected in self._db.execute(query, (day,)).fetchall():
             if intact(expected, *row):
-                seen[np.isin(old.numbers, np.frombuffer(row[2], "<i4"))] = row[1]
+                seen[np.isin(old.numbers, np.frombuffer(row[3], "<i4"))] = row[2]
         return seen

@@ -18,7 +18,7 @@ CURRENT: Final = 0
 """`withdrawn_at` of a split that the provider lists."""
 WITHDRAWN_ROWS: Final = 10_000
 """Splits that the provider took back are kept up to so many, the newest ones."""
-_COLUMNS: Final = "symbol, day, ratio_from, ratio_to, first_seen, withdrawn_at"
+_COLUMNS: Final = "id, symbol, day, ratio_from, ratio_to, first_seen, withdrawn_at"
 
 
 class _Known(msgspec.Struct, array_like=True):
@@ -74,7 +74,7 @@ class StoreSplits:
         rows = self._db.execute(query, (CURRENT,)).fetchall()
         if not all(intact(row[-1], *row[:-1]) for row in rows) or known.total != self._total():
             raise DamagedRowError("a split is damaged or lost")
-        splits = tuple(Split(*row[:4]) for row in rows if row[1] >= known.first)
+        splits = tuple(Split(*row[1:5]) for row in rows if row[2] >= known.first)
         return KnownSplits(newest, from_day_number(known.first), splits)
 
     def write(self, first: date, splits: Collection[Split], seen_at: int) -> bytes:
@@ -87,23 +87,24 @@ class StoreSplits:
         """
         day, listed = to_day_number(first), set(splits)
         kept: set[Split] = set()
-        query = f"SELECT id, {_COLUMNS}, checksum FROM splits WHERE withdrawn_at = ?"  # noqa: S608 - constants
+        query = f"SELECT {_COLUMNS}, checksum FROM splits WHERE withdrawn_at = ?"  # noqa: S608 - constants
         for number, *values, expected in self._db.execute(query, (CURRENT,)).fetchall():
-            split = Split(*values[:4]) if intact(expected, *values) else None
+            split = Split(*values[:4]) if intact(expected, number, *values) else None
             if split is None:
                 self._db.execute("DELETE FROM splits WHERE id = ?", (number,))
             elif split in listed or split.session_day < day:
                 kept.add(split)
             else:
-                withdrawn = (*values[:5], seen_at)
+                withdrawn = (number, *values[:5], seen_at)
                 self._db.execute(
                     "UPDATE splits SET withdrawn_at = ?, checksum = ? WHERE id = ?",
                     (seen_at, checksum(*withdrawn), number),
                 )
         new = [(s.symbol, s.session_day, float(s.ratio_from), float(s.ratio_to)) for s in sorted(listed - kept)]
-        rows = [(*row, seen_at, CURRENT) for row in new]
+        (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM splits").fetchone()
+        rows = [(number, *row, seen_at, CURRENT) for number, row in enumerate(new, start=last + 1)]
         self._db.executemany(
-            f"INSERT INTO splits ({_COLUMNS}, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
+            f"INSERT INTO splits ({_COLUMNS}, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
             [(*row, checksum(*row)) for row in rows],
         )
         self._db.execute(

@@ -107,6 +107,11 @@ class StoreSync:
             if state.ready_count < state.wanted_count:
                 await report(state)
 
+        await self._store.flush()
+        for session in sessions:
+            if not self._source.is_stored(session):
+                # In memory it may be all the same, if the store lost it: it has to come again.
+                self._cache.drop(session)
         await self._symbols.begin(as_of, sessions)
         failure = await self._sync.wait(sessions, until, watch, self._source.is_stored)
         if failure is not None:

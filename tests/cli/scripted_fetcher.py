@@ -20,6 +20,9 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
     def __init__(self) -> None:
         self.requests: list[pb.SyncStoreRequest] = []
         self.cancelled = asyncio.Event()
+        self.path = "/home/stores/bars.sqlite3"
+        self.damaged: list[pb.QuarantinedRow] = []
+        self.is_cut = False
         self._stored = 0
 
     async def SyncStore(  # noqa: N802  # the method's name in the proto
@@ -48,7 +51,7 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
         return pb.GetStoreStatusResponse(
             provider="simulated",
             simulated=True,
-            path="/home/stores/bars.sqlite3",
+            path=self.path,
             byte_count=1_500_000,
             session_count=request.history_count - 2,
             first_session="2024-07-22",
@@ -56,7 +59,21 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
             symbol_count=12_500,
             newest_session="2025-09-30",
             missing_sessions=["2025-09-29", "2025-09-30"],
+            quarantined_rows=self.damaged,
+            retention_count=2000,
+            restated_bar_count=1234,
         )
+
+    async def VerifyStore(  # noqa: N802  # the method's name in the proto
+        self, request: pb.VerifyStoreRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> None:
+        """Check a hundred rows."""
+        del request
+        await context.write(pb.VerifyStoreResponse(total_count=100))
+        if not self.is_cut:
+            await context.write(
+                pb.VerifyStoreResponse(checked_count=100, total_count=100, damaged_rows=self.damaged, done=True)
+            )
 
     def _state(self, ready_count: int, request_count: int) -> pb.SyncStoreResponse:
         return pb.SyncStoreResponse(

@@ -10,6 +10,7 @@ import pytest
 
 from services.cli.table import SIMULATED_LABEL
 from services.rpc.serve import ServerSpec, start
+from technic.v1 import fetcher_service_pb2 as fetcher_pb
 from technic.v1 import fetcher_service_pb2_grpc
 from tests.cli.conftest import PATIENCE_S, Technic, ended, line_with
 from tests.cli.scripted_fetcher import ScriptedFetcher
@@ -68,7 +69,56 @@ async def test_the_status_names_the_place_and_the_holes(fetcher: Fetcher, techni
         "symbols   12,500",
         "size      1.5 MB",
         "missing   2 (2025-09-29, 2025-09-30) of the newest 100 sessions",
+        "keeps     the newest 2,000 sessions",
+        "restated  1,234 bars",
+        "damaged   none",
     ]
+
+
+DAMAGED = fetcher_pb.QuarantinedRow(row="2025-09-26", found_at=1_759_320_000, damage="its checksum is wrong")
+
+
+async def test_the_status_names_what_was_damaged(fetcher: Fetcher, technic: Technic) -> None:
+    fetcher.script.damaged = [DAMAGED]
+    outcome = await technic.run("data", "status", "--fetcher", fetcher.address)
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[-2:] == [
+        "damaged   1 put aside",
+        "  2025-09-26: its checksum is wrong (found 2025-10-01 12:00 UTC)",
+    ]
+
+
+async def test_a_check_without_damage_is_one_line_and_code_0(fetcher: Fetcher, technic: Technic) -> None:
+    outcome = await technic.run("data", "verify", "--fetcher", fetcher.address)
+    assert (outcome.code, outcome.out) == (0, "100 rows checked, all as they were written\n")
+    assert outcome.err.startswith("verify 0/100 rows")
+
+
+async def test_a_check_that_finds_damage_names_it_and_has_a_code_of_its_own(fetcher: Fetcher, technic: Technic) -> None:
+    fetcher.script.damaged = [DAMAGED]
+    outcome = await technic.run("data", "verify", "--fetcher", fetcher.address)
+    assert outcome.code == 65
+    assert outcome.out.splitlines() == [
+        "100 rows checked, 1 damaged and put aside:",
+        "  2025-09-26: its checksum is wrong (found 2025-10-01 12:00 UTC)",
+        "the next `technic data sync` fetches them again",
+    ]
+
+
+async def test_a_check_that_is_cut_says_so(fetcher: Fetcher, technic: Technic) -> None:
+    fetcher.script.is_cut = True
+    outcome = await technic.run("data", "verify", "--fetcher", fetcher.address)
+    assert (outcome.code, outcome.out) == (69, "")
+    assert "before all was checked" in outcome.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", [("export", "--out", "bars.parquet"), ("import", "bars.parquet")])
+async def test_a_store_of_another_machine_is_neither_read_nor_written(
+    fetcher: Fetcher, technic: Technic, command: tuple[str, ...]
+) -> None:
+    outcome = await technic.run("data", *command, "--fetcher", fetcher.address)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "is not on this machine: run this command over there" in outcome.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +162,9 @@ async def test_a_fetcher_of_its_own_is_all_that_is_started(technic: Technic) -> 
         ("sync", "--provider", "files"),
         ("sync", "--fetcher", "here"),
         ("status", "--fetcher", "127.0.0.1:1", "--provider", "massive"),
+        ("export", "--out", "bars.parquet", "--provider", "files"),
+        ("export", "--out", "bars.parquet", "--symbols", ","),
+        ("verify", "--fetcher", "here"),
     ],
 )
 async def test_wrong_values_exit_2_with_one_line(technic: Technic, arguments: tuple[str, ...]) -> None:
@@ -120,8 +173,8 @@ async def test_wrong_values_exit_2_with_one_line(technic: Technic, arguments: tu
     assert len(outcome.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("sync", "--help"), ("status", "--help")])
+@pytest.mark.parametrize("arguments", [(), ("sync",), ("status",), ("verify",), ("export",), ("import",)])
 async def test_help_is_complete(technic: Technic, arguments: tuple[str, ...]) -> None:
-    outcome = await technic.run("data", *arguments)
+    outcome = await technic.run("data", *arguments, "--help")
     assert outcome.code == 0
     assert "Usage: technic data" in outcome.out

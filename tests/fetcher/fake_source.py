@@ -35,6 +35,7 @@ class FakeSource:
     Args:
         index: numbers of the symbols.
         failures: what to raise for a session or a symbol, once for each error in its list.
+        corrected: what a symbol's bar of a session is multiplied with.
         hold: sessions and symbols are answered only once this is set.
     """
 
@@ -55,6 +56,7 @@ class FakeSource:
     history_begins: date | None = None
     known_details: dict[str, Details] = field(default_factory=dict)
     restated: dict[date, SessionBars] = field(default_factory=dict)
+    corrected: dict[tuple[str, date], float] = field(default_factory=dict)
     asked: Counter[object] = field(default_factory=Counter)
     order: list[date | str] = field(default_factory=list)
     in_flight: int = 0
@@ -119,6 +121,7 @@ class FakeSource:
 
     def _bars_of(self, session: date) -> SessionBars:
         bars = np.array([bar(symbol, session) for symbol in self.traded]).T
+        bars *= np.array([self.corrected.get((symbol, session), 1.0) for symbol in self.traded])
         return SessionBars(session, self.index.add(self.traded), bars, refused_count=0)
 
     async def symbol_bars(self, symbol: str, first: date, last: date) -> SymbolBars:

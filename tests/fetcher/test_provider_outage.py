@@ -93,8 +93,13 @@ async def test_a_provider_that_is_down_is_told_apart_from_a_slow_one_and_probed(
 async def test_sessions_wait_for_a_provider_that_is_down_and_send_one_probe(
     provider: Provider, open_source: OpenSource
 ) -> None:
+    release = asyncio.Event()
+
     async def down_at_first(request: web.Request) -> web.StreamResponse:
-        return await (CURABLE["status 500"] if len(provider.asked) <= 20 else GOOD)(request)
+        if len(provider.asked) <= 20:
+            return await CURABLE["status 500"](request)
+        await release.wait()
+        return await GOOD(request)
 
     provider.say(down_at_first)
     source = open_source(provider.url)
@@ -102,6 +107,7 @@ async def test_sessions_wait_for_a_provider_that_is_down_and_send_one_probe(
     await provider.until_asked(21)
     # The probe is on its way: all others wait for what it finds.
     assert (source.failing, len(provider.asked)) == (True, 21)
+    release.set()
     assert {bars.bars.shape for bars in await asyncio.gather(*waiting)} == {(5, 2)}
     assert (source.failing, len(provider.asked)) == (False, 20 + 20)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from datetime import timedelta
@@ -13,19 +14,21 @@ import pytest
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.source import Pace
-from services.fetcher.store import Store
+from services.fetcher.store import Store, Verified
 from services.fetcher.store_file import StoreFile
 from services.fetcher.store_layout import Place
 from services.fetcher.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split
-from services.market.errors import BudgetSpentError, LocalDataError, ProviderUnavailableError
-from services.market.sessions import nearest_session, sessions_ending, to_day_number
+from services.market.errors import BudgetSpentError, InvalidRequestError, LocalDataError, ProviderUnavailableError
+from services.market.sessions import close_time, nearest_session, sessions_ending, to_day_number
 from tests.fetcher.fake_source import LATEST, FakeSource
 from tests.fetcher.small_disk import small_disk
+from tests.fetcher.store_view import content, revision
 from tests.fetcher.test_bars import EARLY, HISTORY, SESSIONS, Sink, stream
 
+DAY = to_day_number(SESSIONS[2])
 SYMBOLS = ("CCC", "A", "BB", "LATE", "NEVER")
 Open = Callable[..., Awaitable[tuple[Bars, FakeSource]]]
 
@@ -40,11 +43,13 @@ async def opened(where: Place) -> AsyncIterator[Open]:
     """Opens fetchers of their own on one store."""
     made: list[Bars] = []
 
-    async def one(**changes: object) -> tuple[Bars, FakeSource]:
+    async def one(
+        clock: Callable[[], float] = time.time, retention: int = 2000, **changes: object
+    ) -> tuple[Bars, FakeSource]:
         source = FakeSource(SymbolIndex(), single=("LATE",), known_splits=(Split("A", to_day_number(LATEST), 1, 2),))
         for name, value in changes.items():
             setattr(source, name, value)
-        store = Store(source.index)
+        store = Store(source.index, retention, clock)
         await store.open(where)
         made.append(Bars(StoredSource(source, store), source.index, SessionCache(10**8), store, early_sessions=EARLY))
         return made[-1], source
@@ -280,3 +285,149 @@ def test_an_estimate_follows_the_plan_or_what_is_slower(
 
 def test_nothing_is_estimated_from_nothing() -> None:
     assert Pace().eta_s(10, 0, 1.0) is None
+
+
+CLOSE = close_time(LATEST).timestamp()
+HOUR = 3600.0
+
+
+async def test_a_session_that_came_early_is_asked_for_once_more_on_a_later_day(opened: Open, where: Place) -> None:
+    clock = [CLOSE + HOUR]
+    bars, source = await opened(lambda: clock[0])
+    await synced(bars)
+    await synced(bars)
+    assert source.asked[LATEST] == 1
+    before = await scanned(bars)
+    clock[0] = CLOSE + 13 * HOUR
+    source.corrected = {("BB", LATEST): 2.0}
+    await scanned(bars)
+    assert source.asked[LATEST] == 1
+    states = await synced(bars)
+    assert (states[-1].ready_count, states[-1].wanted_count) == (HISTORY, HISTORY)
+    assert source.asked.total() == HISTORY + 2 + 2 + 1
+    assert source.asked[LATEST] == 2
+    count = source.request_count
+    await synced(bars)
+    assert source.request_count == count
+    after = await scanned(bars)
+    assert np.array_equal(np.array(after[0]["BB"])[:, -1], 2 * np.array(before[0]["BB"])[:, -1])
+    assert {symbol for symbol in after[0] if after[0][symbol] != before[0][symbol]} == {"BB"}
+    assert (await bars.stored.holes(HISTORY)).status.restated_count == 1
+    await bars.close()
+    bars, source = await opened(lambda: clock[0])
+    assert await scanned(bars) == after
+    assert source.request_count == 0
+    assert revision(content(where.path)["revisions"][0])[0] == CLOSE + 13 * HOUR
+
+
+async def test_a_provider_that_does_not_confirm_a_session_costs_no_sync(opened: Open) -> None:
+    clock = [CLOSE + HOUR]
+    bars, source = await opened(lambda: clock[0])
+    await synced(bars)
+    whole = await scanned(bars)
+    clock[0] = CLOSE + 13 * HOUR
+    source.failures = {LATEST: [ProviderUnavailableError("down")]}
+    states = await synced(bars)
+    assert states[-1].ready_count == HISTORY
+    source.traded = ("A",)
+    await synced(bars)
+    assert await scanned(bars) == whole
+    assert source.asked[LATEST] == 3
+
+
+async def test_more_sessions_than_the_store_keeps_cannot_be_synced(opened: Open) -> None:
+    bars, source = await opened(retention=HISTORY - 1)
+    with pytest.raises(InvalidRequestError, match=f"{HISTORY} sessions .* keeps {HISTORY - 1}"):
+        await synced(bars)
+    assert source.request_count == 0
+
+
+async def test_the_oldest_sessions_leave_but_none_that_is_being_synced(opened: Open) -> None:
+    bars, _ = await opened(retention=HISTORY)
+    await synced(bars)
+    older = SESSIONS[-3]
+    until = asyncio.get_running_loop().time() + 5
+    states: list[SyncState] = []
+
+    async def report(state: SyncState) -> None:
+        states.append(state)
+
+    await bars.stored.run(older, HISTORY, until=until, report=report)
+    assert states[-1].ready_count == HISTORY
+    found = (await bars.stored.holes(HISTORY)).status
+    assert (len(found.sessions), found.retention) == (HISTORY + 2, HISTORY)
+
+
+async def test_a_session_that_would_be_the_first_to_leave_is_not_kept(opened: Open) -> None:
+    bars, source = await opened(retention=HISTORY - 2)
+    await scanned(bars)
+    found = (await bars.stored.holes(HISTORY)).status
+    assert set(found.sessions) <= set(SESSIONS)
+    assert len(found.sessions) == HISTORY - 2
+    assert source.asked[SESSIONS[0]] == 1
+
+
+async def test_sessions_that_another_process_stored_are_found_without_a_call(opened: Open) -> None:
+    bars, source = await opened()
+    assert (await bars.stored.holes(HISTORY)).missing == SESSIONS
+    other, _ = await opened()
+    await synced(other)
+    listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 5)
+    await scanned(bars)
+    assert listed.hit_count == HISTORY
+    assert set(source.asked) <= {"LATE", "NEVER"}
+    assert (await bars.stored.holes(HISTORY)).missing == ()
+
+
+async def test_a_corrected_split_takes_the_place_of_the_old_one(opened: Open) -> None:
+    bars, source = await opened(latest_session=lambda: SESSIONS[-2])
+    sink = Sink()
+    until = asyncio.get_running_loop().time() + 5
+    await bars.stream(("A",), SESSIONS[-2], HISTORY - 1, until=until, block_size=1, emit=sink.take)
+    await bars.close()
+    bars, source = await opened(known_splits=(Split("A", to_day_number(LATEST), 1, 4),))
+    cold = await scanned(bars)
+    assert source.asked["splits"] == 1
+    await bars.close()
+    bars, source = await opened(known_splits=())
+    assert await scanned(bars) == cold
+    assert source.asked["splits"] == 0
+
+
+async def test_a_check_tells_how_far_it_is_and_what_it_put_aside(opened: Open, where: Place) -> None:
+    bars, _ = await opened()
+    await synced(bars)
+    states: list[Verified] = []
+
+    async def report(state: Verified) -> None:
+        states.append(state)
+
+    await bars.stored.verify(report)
+    rows = HISTORY + 1 + 1 + 2 + 3
+    assert states[-1] == Verified(rows, rows, (), done=True)
+    assert [state.done for state in states[:-1]] == [False] * (len(states) - 1)
+    with closing(sqlite3.connect(where.path)) as db, db:
+        db.execute("UPDATE sessions SET bars = CAST(zeroblob(length(bars)) AS BLOB) WHERE day = ?", (DAY,))
+    await bars.stored.verify(report)
+    assert [row.name for row in states[-1].damaged] == [SESSIONS[2].isoformat()]
+    holes = await bars.stored.holes(HISTORY)
+    assert (holes.missing, holes.status.quarantined) == ((SESSIONS[2],), states[-1].damaged)
+    await synced(bars)
+    await bars.stored.verify(report)
+    assert (states[-1].damaged, (await bars.stored.holes(HISTORY)).missing) == ((), ())
+
+
+async def test_a_check_refuses_a_file_whose_pages_are_damaged(opened: Open, where: Place) -> None:
+    bars, _ = await opened()
+    await synced(bars)
+    await bars.close()
+    bars, _ = await opened()
+    with where.path.open("r+b") as file:
+        # The number of free pages in the header: no row tells of it.
+        file.seek(36)
+        file.write(b"\x00\x00\x00\x07")
+
+    async def report(_: Verified) -> None: ...
+
+    with pytest.raises(LocalDataError, match=r"is damaged \(Main freelist.* move it away"):
+        await bars.stored.verify(report)

@@ -131,6 +131,20 @@ def test_a_check_finds_damage_in_every_table(whole: Path, tmp_path: Path, change
         assert verified(file) == []
 
 
+def test_a_question_that_lies_out_of_order_by_a_flipped_bit_is_found_and_answers_no_other(
+    whole: Path, tmp_path: Path
+) -> None:
+    original = whole.read_bytes()
+    assert original.count(b"symbol A") == 1
+    place(tmp_path).path.parent.mkdir()
+    place(tmp_path).path.write_bytes(original.replace(b"symbol A", b"rymbol A"))
+    with closing(StoreFile(place(tmp_path), SymbolIndex())) as file:
+        assert file.answer("rymbol A") is None
+        assert file.answer("symbol A") is None
+        assert verified(file) == ["rymbol A"]
+        assert verified(file) == []
+
+
 def test_a_damaged_row_is_put_aside_with_what_is_left_of_it(tmp_path: Path) -> None:
     index = SymbolIndex()
     with closing(StoreFile(place(tmp_path), index)) as file:

@@ -1,5 +1,9 @@
 """The store across whole scans: restarts, next sessions, slow plans."""
 
+import asyncio
+import sqlite3
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import grpc
@@ -12,6 +16,8 @@ from services.simulator.market import Market, MarketSpec, generate
 from technic.v1 import fetcher_service_pb2 as fetcher_pb
 from technic.v1 import fetcher_service_pb2_grpc
 from tests.system.conftest import SYMBOLS, Stack, running, simulated, simulated_settings
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def below(path: Path, name: str) -> Path:
@@ -118,3 +124,55 @@ async def test_a_store_of_another_market_is_refused_at_the_start(market: Market,
         with pytest.raises(LocalDataError, match="has fingerprint"):
             async with running(below(tmp_path, "two"), simulated_settings(url, store_path=path)):
                 pass
+
+
+async def test_bars_that_were_exported_and_imported_give_the_same_scan(market: Market, tmp_path: Path) -> None:
+    stores = [tmp_path / "one.sqlite3", tmp_path / "two.sqlite3"]
+    async with simulated(market) as url:
+        settings = [simulated_settings(url, store_path=str(path)) for path in stores]
+        async with running(below(tmp_path, "one"), settings[0]) as stack:
+            await sync(stack)
+            first = (await stack.scan(top_count=0)).result
+        file = tmp_path / "bars.parquet"
+        async with running(below(tmp_path, "two"), settings[1]) as stack:
+            stack.provider_url = url
+            # By another process, as the command is one, while the fetcher is at work.
+            command = (sys.executable, "-m", "tests.system.carry", *map(str, stores), str(file))
+            process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY)
+            assert await process.wait() == 0
+            found = await status(stack)
+            before = (await stack.calls())["counts"]
+            second = (await stack.scan(top_count=0)).result
+            after = (await stack.calls())["counts"]
+    assert (found.session_count, list(found.missing_sessions)) == (300, [])
+    assert (second.result_hash, second.cache_hit_count) == (first.result_hash, 300)
+    # The list, and symbols that are asked for one by one, are no part of an export.
+    assert {name for name, count in after.items() if count != before.get(name)} <= {"tickers", "history"}
+
+
+async def test_a_check_over_the_wire_finds_what_was_damaged_and_a_sync_mends_it(market: Market, tmp_path: Path) -> None:
+    path = tmp_path / "bars.sqlite3"
+    async with simulated(market) as url:
+        async with running(below(tmp_path, "one"), simulated_settings(url, store_path=str(path))) as stack:
+            await sync(stack)
+            with closing(sqlite3.connect(path)) as db, db:
+                db.execute("UPDATE sessions SET checksum = checksum + 1 WHERE day = (SELECT max(day) FROM sessions)")
+            found = [await verify(stack) for _ in range(2)]
+            mended = (await sync(stack))[-1]
+            told = await status(stack)
+    assert [[row.row for row in end.damaged_rows] for end in found] == [["2025-09-30"], []]
+    assert all(end.done and end.checked_count == end.total_count > 300 for end in found)
+    assert mended.provider_request_count == 1
+    assert [row.row for row in told.quarantined_rows] == ["2025-09-30"]
+    assert (told.session_count, told.retention_count, told.restated_bar_count) == (300, 2000, 0)
+
+
+async def verify(stack: Stack) -> fetcher_pb.VerifyStoreResponse:
+    """Check the store of a stack; return the end."""
+    async with open_channel(f"unix:{stack.folder}/fetcher") as channel:
+        stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
+        states: list[fetcher_pb.VerifyStoreResponse] = [
+            state async for state in stub.VerifyStore(fetcher_pb.VerifyStoreRequest(), timeout=60)
+        ]
+    assert [state.done for state in states] == [False] * (len(states) - 1) + [True]
+    return states[-1]
