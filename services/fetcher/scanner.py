@@ -39,7 +39,7 @@ NEW_SYMBOL: Final = -2
 
 LOST: Final = 1 << 60
 _TICKER, _OTHER = VALUES, VALUES + 1
-_EXACT_INTEGER, _EXACT_POWER = 2**53, 22
+_EXACT_INTEGER, _EXACT_POWER, _SAFE_DIGITS = 2**53, 22, 15
 _POWERS: Final = np.array([float(f"1e{power}") for power in range(_EXACT_POWER + 1)])
 _TRUE, _FALSE, _NULL, _RESULTS = (np.frombuffer(word, np.uint8) for word in (b"true", b"false", b"null", b"results"))
 _KEYS: Final = np.full(256, _OTHER, np.int64)
@@ -160,6 +160,29 @@ def find_key(body: Bytes, at: int) -> tuple[int, int]:
     return after(body, colon, ord(":")), key
 
 
+@inlined
+def whole_time(body: Bytes, at: int) -> tuple[int, float]:
+    """Read a time in whole ms, spelled so; what else it might be is the parser's to say."""
+    end, value = digits(body, at, 0)
+    count, byte = end - at, peek(body, end)
+    fits = 0 < count <= _SAFE_DIGITS and byte != ord(".") and byte != ord("e") and byte != ord("E")
+    if not fits or (count > 1 and peek(body, at) == ord("0")):
+        return LOST, np.nan
+    return end, float(value)
+
+
+@kernel
+def long_value(body: Bytes, at: int, key: int) -> tuple[int, float]:
+    """Read what stands behind a key other than the ticker's; NaN where that does not count."""
+    if key == TIME:
+        at, value = whole_time(body, at)
+        return at, value
+    if key > VALUES:
+        return skip_scalar(body, at), np.nan
+    at, value = number(body, at)
+    return LOST if np.isnan(value) else at, value
+
+
 @kernel
 def scan_row(body: Bytes, at: int, values: NDArray[np.float64], row: int) -> tuple[int, int, int]:
     """Read one row after its brace; returns the position after it, and where its ticker starts and ends.
@@ -176,15 +199,10 @@ def scan_row(body: Bytes, at: int, values: NDArray[np.float64], row: int) -> tup
             at = end + 1
         else:
             length, mantissa, fraction = short_number(word(body, at))
-            if length > 0:
-                at += length
-                value = mantissa / _POWERS[fraction]
-            elif key < VALUES:
-                at, value = number(body, at)
-                if np.isnan(value):
-                    return LOST, 0, 0
+            if length > 0 and key != TIME:
+                at, value = at + length, mantissa / _POWERS[fraction]
             else:
-                at = skip_scalar(body, at)
+                at, value = long_value(body, at, key)
             if key < VALUES:
                 values[key, row] = value
                 seen |= 1 << key
