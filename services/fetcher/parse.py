@@ -1,4 +1,4 @@
-"""Pure parsing of the provider's answers, but for grouped daily bars, which `services.fetcher.decode` scans."""
+"""Pure parsing of the provider's answers, but for grouped daily bars, which `services.fetcher.decode` reads."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import msgspec
 import numpy as np
 from isal import isal_zlib
+from numpy.typing import NDArray
 
+from services.fetcher.scanner import TIME, VALUES, scan
 from services.fetcher.source import Details, Listing, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex, is_symbol
 from services.fetcher.validity import valid_bars
@@ -23,6 +25,8 @@ PLAIN_LIMIT: Final = 64 * 2**20
 """Bytes of an answer, unpacked, at most: some 40 times the largest one in use."""
 
 _DAY_MS: Final = 86_400_000
+_BAR_BYTES: Final = 40  # fewer than a whole bar has
+_NO_SYMBOLS: Final = tuple(SymbolIndex().table)
 _GZIP_WINDOW: Final = 31  # zlib's way to say: a gzip header, the largest window
 _TEXT_LIMIT: Final = 200
 _MOST_SHARES: Final = 1e13  # a hundred times as many as any company has
@@ -31,6 +35,13 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class RawBars:
+    """Bars as the provider sends them: (value, row) float64 in the order of `scanner.OPEN` to `scanner.TIME`."""
+
+    values: NDArray[np.float64]
 
 
 class RawBar(msgspec.Struct):
@@ -173,10 +184,31 @@ def parse_splits(body: bytes) -> Page[Split]:
     return Page(rows, following(page.next_url), len(page.results) - len(rows))
 
 
-def parse_bars(body: bytes) -> Page[RawBar]:
-    """Parse one page of /v2/aggs/ticker."""
-    page = _decode(_BARS, body, "list of bars")
-    return Page(tuple(page.results), following(page.next_url))
+def parse_bars(body: bytes) -> Page[RawBars]:
+    """Parse one page of /v2/aggs/ticker; all its bars are one row."""
+    values, link = _scanned(body), None
+    if values is None:
+        page = _decode(_BARS, body, "list of bars")
+        values, link = columns_of(page.results).values, page.next_url
+    return Page((RawBars(values),) if values.shape[1] else (), following(link))
+
+
+def columns_of(rows: Sequence[RawBar]) -> RawBars:
+    """Turn bars that a parser read into columns."""
+    values = np.array([(row.o, row.h, row.l, row.c, row.v, row.t) for row in rows], np.float64)
+    return RawBars(values.reshape(-1, VALUES).T)
+
+
+def _scanned(body: bytes) -> NDArray[np.float64] | None:
+    """Return the bars of a page without a next one, as `RawBars.values`; None if only a parser can tell."""
+    if b"next_url" in body:
+        return None
+    room = len(body) // _BAR_BYTES + 1
+    values = np.empty((VALUES, room))
+    out = values, np.empty(room, np.int32), np.empty((2, room), np.int64)
+    count = scan(np.frombuffer(body, np.uint8), _NO_SYMBOLS, out)
+    # A bar that lacks a value makes the page malformed, which the parser says.
+    return None if count < 0 or np.isnan(values[:, :count].sum()) else values[:, :count]
 
 
 def parse_details(body: bytes, symbol: str) -> Details:
@@ -217,19 +249,21 @@ def parse_snapshot(body: bytes, session: date, index: SymbolIndex) -> SessionBar
     return SessionBars(session, index.add(symbols), np.ascontiguousarray(values[:, good]), int((~good).sum()))
 
 
-def symbol_bars(symbol: str, rows: Sequence[RawBar], first: date, last: date) -> SymbolBars:
-    """Turn one symbol's rows into arrays, ascending; of two bars of a day the last one sent counts.
+def symbol_bars(symbol: str, parts: Sequence[RawBars], first: date, last: date) -> SymbolBars:
+    """Turn one symbol's bars into arrays, ascending; of two bars of a day the last one sent counts.
 
     What is no bar, lies outside first..last or comes twice is refused and counted.
     """
-    values = np.array([(row.o, row.h, row.l, row.c, row.v) for row in rows], np.float64).reshape(-1, 5).T
+    rows = np.concatenate([part.values for part in parts], axis=1) if parts else np.empty((VALUES, 0))
     # Midnight in New York is 04:00 or 05:00 UTC of the same date.
-    days = np.array([row.t // _DAY_MS for row in rows], np.int64)
+    values, days = rows[:TIME], rows[TIME].astype(np.int64) // _DAY_MS
     usable = valid_bars(values) & (days >= to_day_number(first)) & (days <= to_day_number(last))
+    if usable.all() and (days[1:] > days[:-1]).all():
+        return SymbolBars(symbol, days.astype(np.int32), values, 0)
     latest_first = np.flatnonzero(usable)[::-1]
     session_days, places = np.unique(days[latest_first], return_index=True)
     bars = np.ascontiguousarray(values[:, latest_first[places]])
-    return SymbolBars(symbol, session_days.astype(np.int32), bars, len(rows) - len(places))
+    return SymbolBars(symbol, session_days.astype(np.int32), bars, rows.shape[1] - len(places))
 
 
 def following(next_url: str | None) -> str:

@@ -9,14 +9,24 @@ fails too and only the last one has to be checked.
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from services.fetcher.symbols import FREE, HASH_HIGH, HASH_LOW, HASH_SHIFT, MAX_LENGTH
+from services.fetcher.words import (
+    WIDTH,
+    Bytes,
+    digits,
+    ends_of_text,
+    first,
+    inlined,
+    invisible,
+    kernel,
+    peek,
+    short_number,
+    up_to,
+    word,
+)
 
-kernel = njit(cache=True, nogil=True, error_model="numpy")
-
-Bytes = NDArray[np.uint8]
 Table = tuple[NDArray[np.uint64], NDArray[np.int32]]
 Rows = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]
 
@@ -29,21 +39,18 @@ NEW_SYMBOL: Final = -2
 
 LOST: Final = 1 << 60
 _TICKER, _OTHER = VALUES, VALUES + 1
-_EXACT_INTEGER, _EXACT_POWER = 2**53, 22
+_EXACT_INTEGER, _EXACT_POWER, _SAFE_DIGITS = 2**53, 22, 15
 _POWERS: Final = np.array([float(f"1e{power}") for power in range(_EXACT_POWER + 1)])
 _TRUE, _FALSE, _NULL, _RESULTS = (np.frombuffer(word, np.uint8) for word in (b"true", b"false", b"null", b"results"))
 _KEYS: Final = np.full(256, _OTHER, np.int64)
 _KEYS[list(b"ohlcvtT")] = (OPEN, HIGH, LOW, CLOSE, VOLUME, TIME, _TICKER)
+# Keys, with their colons, that are known at a glance: those of one letter, and the average price, which is left out.
+_LETTER, _LETTER_MASK = (np.frombuffer(text, "<u8")[0] for text in (b'"\0":\0\0\0\0', b"\xff\0\xff\xff\0\0\0\0"))
+_AVERAGE, _AVERAGE_MASK = (np.frombuffer(text, "<u8")[0] for text in (b'"vw":\0\0\0', b"\xff\xff\xff\xff\xff\0\0\0"))
+_LETTERS, _NOTHING = np.frombuffer(b"AAAAAAAA", "<u8")[0], np.uint64(0)
 
 
-@kernel
-def peek(body: Bytes, at: int) -> int:
-    """Return the byte at a position; past the end 0, which JSON nowhere allows."""
-    # Unsigned, so that no code is made for negative positions.
-    return body[np.uint64(at)] if at < body.size else 0
-
-
-@kernel
+@inlined
 def skip_space(body: Bytes, at: int) -> int:
     """Return the position of the next byte that is no white space."""
     byte = peek(body, at)
@@ -53,7 +60,7 @@ def skip_space(body: Bytes, at: int) -> int:
     return at
 
 
-@kernel
+@inlined
 def after(body: Bytes, at: int, byte: int) -> int:
     """Return the position after white space and one given byte."""
     if peek(body, at) != byte:
@@ -61,14 +68,14 @@ def after(body: Bytes, at: int, byte: int) -> int:
     return at + 1 if peek(body, at) == byte else LOST
 
 
-@kernel
+@inlined
 def end_of_text(body: Bytes, at: int) -> int:
     """Return the position of the quote that ends a plain ASCII text."""
-    while peek(body, at) != ord('"'):
-        if peek(body, at) < 0x20 or peek(body, at) > 0x7F or peek(body, at) == ord("\\"):
-            return LOST
-        at += 1
-    return at
+    count = first(ends_of_text(word(body, at)))
+    while count == WIDTH:
+        at += WIDTH
+        count = first(ends_of_text(word(body, at)))
+    return at + count if peek(body, at + count) == ord('"') else LOST
 
 
 @kernel
@@ -78,17 +85,6 @@ def matches(body: Bytes, at: int, word: Bytes) -> bool:
         if peek(body, at + i) != word[i]:
             return False
     return True
-
-
-@kernel
-def digits(body: Bytes, at: int, value: int) -> tuple[int, int]:
-    """Append decimal digits to an integer, which wraps around if there are too many."""
-    digit = peek(body, at) - ord("0")
-    while 0 <= digit <= 9:
-        value = value * 10 + digit
-        at += 1
-        digit = peek(body, at) - ord("0")
-    return at, value
 
 
 @kernel
@@ -148,33 +144,75 @@ def skip_scalar(body: Bytes, at: int) -> int:
     return end
 
 
+@inlined
+def find_key(body: Bytes, at: int) -> tuple[int, int]:
+    """Return the position of the value after a key and its colon, and what the key stands for."""
+    found = word(body, at)
+    letter = np.int64(found >> np.uint64(8) & np.uint64(0xFF))
+    key: int = _KEYS[letter]
+    if found & _LETTER_MASK == _LETTER and (key != _OTHER or letter == ord("n")):
+        return at + 4, key
+    if found & _AVERAGE_MASK == _AVERAGE:
+        return at + 5, _OTHER
+    at = after(body, at, ord('"'))
+    key = _KEYS[peek(body, at)] if peek(body, at + 1) == ord('"') else _OTHER
+    colon = at + 2 if key != _OTHER else end_of_text(body, at) + 1
+    return after(body, colon, ord(":")), key
+
+
+@inlined
+def whole_time(body: Bytes, at: int) -> tuple[int, float]:
+    """Read a time in whole ms, spelled so; what else it might be is the parser's to say."""
+    end, value = digits(body, at, 0)
+    count, byte = end - at, peek(body, end)
+    fits = 0 < count <= _SAFE_DIGITS and byte != ord(".") and byte != ord("e") and byte != ord("E")
+    if not fits or (count > 1 and peek(body, at) == ord("0")):
+        return LOST, np.nan
+    return end, float(value)
+
+
+@kernel
+def long_value(body: Bytes, at: int, key: int) -> tuple[int, float]:
+    """Read what stands behind a key other than the ticker's; NaN where that does not count."""
+    if key == TIME:
+        at, value = whole_time(body, at)
+        return at, value
+    if key > VALUES:
+        return skip_scalar(body, at), np.nan
+    at, value = number(body, at)
+    return LOST if np.isnan(value) else at, value
+
+
 @kernel
 def scan_row(body: Bytes, at: int, values: NDArray[np.float64], row: int) -> tuple[int, int, int]:
     """Read one row after its brace; returns the position after it, and where its ticker starts and ends.
 
     A key that comes twice counts as it does for a parser: the last one is taken.
     """
-    values[:, row] = np.nan
-    start, end, byte = 0, 0, ord(",")
+    start, end, seen, value, byte = 0, 0, 0, np.nan, ord(",")
     while byte == ord(","):
-        at = after(body, at, ord('"'))
-        key = _KEYS[peek(body, at)] if peek(body, at + 1) == ord('"') else _OTHER
-        colon = at + 2 if key != _OTHER else end_of_text(body, at) + 1
-        at = skip_space(body, after(body, colon, ord(":")))
-        if key < VALUES:
-            at, value = number(body, at)
-            if np.isnan(value):
-                return LOST, 0, 0
-            values[key, row] = value
-        elif key == _TICKER:
+        at, key = find_key(body, at)
+        at = skip_space(body, at)
+        if key == _TICKER:
             start = after(body, at, ord('"'))
             end = end_of_text(body, start)
             at = end + 1
         else:
-            at = skip_scalar(body, at)
+            length, mantissa, fraction = short_number(word(body, at))
+            if length > 0 and key != TIME:
+                at, value = at + length, mantissa / _POWERS[fraction]
+            else:
+                at, value = long_value(body, at, key)
+            if key < VALUES:
+                values[key, row] = value
+                seen |= 1 << key
         at = skip_space(body, at)
         byte = peek(body, at)
         at += 1
+    if seen != (1 << VALUES) - 1:
+        for key in range(VALUES):
+            if not seen >> key & 1:
+                values[key, row] = np.nan
     return at if byte == ord("}") else LOST, start, end
 
 
@@ -182,17 +220,15 @@ def scan_row(body: Bytes, at: int, values: NDArray[np.float64], row: int) -> tup
 def find(body: Bytes, start: int, end: int, table: Table) -> int:
     """Return the column of the ticker between two positions, `NEW_SYMBOL` or `NO_SYMBOL`."""
     words, columns = table
-    if start == end or end - start > MAX_LENGTH:
+    count = end - start
+    if count == 0 or count > MAX_LENGTH:
         return NO_SYMBOL
-    low, high = np.uint64(0), np.uint64(0)
-    for i in range(end - start):
-        byte = np.uint64(body[start + i])
-        if byte <= 0x20 or byte == 0x7F:
-            return NO_SYMBOL
-        if i < 8:
-            low |= byte << np.uint64(8 * i)
-        else:
-            high |= byte << np.uint64(8 * i - 64)
+    low = up_to(word(body, start), min(count, WIDTH), _LETTERS)
+    high = up_to(word(body, start + WIDTH), count - WIDTH, _LETTERS) if count > WIDTH else _LETTERS
+    if invisible(low) | invisible(high):
+        return NO_SYMBOL
+    low = up_to(low, min(count, WIDTH), _NOTHING)
+    high = up_to(high, count - WIDTH, _NOTHING) if count > WIDTH else _NOTHING
     mixed = low * np.uint64(HASH_LOW) ^ high * np.uint64(HASH_HIGH)
     mixed ^= mixed >> np.uint64(HASH_SHIFT)
     mask = columns.size - 1

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from services.fetcher import decode
-from services.fetcher.parse import unpack
+from services.fetcher.parse import parse_bars, symbol_bars, unpack
 from services.fetcher.symbols import SymbolIndex
 from services.market.panel import Panel
 from services.market.scoring import ScoringConfig
@@ -27,6 +27,8 @@ from tests.scorer.markets import walk
 FACTORS_LIMIT: Final = 0.5
 """All factors over all symbols take at most this share of TA-Lib's loop of 25."""
 _PEER_BODIES: Final = 10
+_SINGLE_BODIES: Final = 100
+_RANGE: Final = "/v2/aggs/ticker/{symbol}/range/1/day/{first}/{last}?adjusted=false&sort=asc&limit=50000"
 _GROUPED: Final = "/v2/aggs/grouped/locale/us/market/stocks/{day}?adjusted=false&include_otc=false"
 
 
@@ -89,6 +91,42 @@ def measure_decode(provider: Provider, scale: Scale) -> Iterator[Figure]:
     what = f"decode: {len(packed)} grouped answers"
     yield Figure(what, "CPU s", tuple(plain_s), target=1.0, peer=peer, note="peer: json.loads, scaled up from 10")
     yield Figure(f"{what}, gunzip included", "CPU s", tuple(all_s), target=1.6)
+
+
+def measure_symbol_bars(provider: Provider, scale: Scale) -> Iterator[Figure]:
+    """Time reading the answers of single symbols into bars, beside the standard library; scaled up from some."""
+    sessions = sessions_ending(AS_OF, SESSIONS)
+    client = BlockingClient(provider.address, KEY)
+    try:
+        newest = json.loads(unpack(client.get(_GROUPED.format(day=AS_OF)), "gzip"))["results"]
+        symbols = [row["T"] for row in newest[:: max(1, len(newest) // _SINGLE_BODIES)]]
+        first, last = sessions[0], sessions[-1]
+        bodies = [
+            unpack(client.get(_RANGE.format(symbol=symbol, first=first, last=last)), "gzip") for symbol in symbols
+        ]
+    finally:
+        client.close()
+    decode.warm(SymbolIndex())
+    times = scale.rows / len(bodies)
+    ours, peers = [], []
+    for _ in range(scale.repeats):
+        began = time.thread_time()
+        for symbol, body in zip(symbols, bodies, strict=True):
+            symbol_bars(symbol, parse_bars(body).rows, first, last)
+        ours.append((time.thread_time() - began) * times)
+        began = time.thread_time()
+        for body in bodies:
+            json.loads(body)
+        peers.append((time.thread_time() - began) * times)
+    size = sum(map(len, bodies)) * times / 1e6
+    yield Figure(
+        f"decode: {scale.rows:,} answers of single symbols, {size:.0f} MB",
+        "CPU s",
+        tuple(ours),
+        target=0.6,
+        peer=median(peers),
+        note=f"peer: json.loads; both scaled up from {len(bodies)}",
+    )
 
 
 def _standard_library(packed: list[bytes]) -> float:

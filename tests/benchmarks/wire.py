@@ -51,7 +51,7 @@ async def measure_bars(stack: Stack, scale: Scale) -> AsyncIterator[Figure]:
         "s",
         tuple(seconds[1:]),
         floor=median(copies),
-        target=0.1,
+        target=0.12,
         note="floor: the same bytes through a raw loopback socket",
     )
 

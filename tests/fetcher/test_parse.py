@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from services.fetcher.parse import (
     PLAIN_LIMIT,
     RawBar,
+    columns_of,
     error_text,
     following,
     parse_bars,
@@ -98,7 +99,7 @@ def test_bars_of_the_example_get_the_date_of_new_york() -> None:
 
 @given(st.dates(FIRST, LAST))
 def test_midnight_in_new_york_is_that_date_in_summer_and_winter(day: date) -> None:
-    assert symbol_bars("A", [raw_bar(day)], FIRST, LAST).session_days.tolist() == [to_day_number(day)]
+    assert symbol_bars("A", [columns_of([raw_bar(day)])], FIRST, LAST).session_days.tolist() == [to_day_number(day)]
 
 
 def test_what_is_no_bar_is_refused_and_counted() -> None:
@@ -113,7 +114,7 @@ def test_what_is_no_bar_is_refused_and_counted() -> None:
         raw_bar(LAST + timedelta(days=1)),
         raw_bar(FIRST - timedelta(days=1)),
     ]
-    bars = symbol_bars("A", rows, FIRST, LAST)
+    bars = symbol_bars("A", [columns_of(rows)], FIRST, LAST)
     assert bars.session_days.tolist() == [to_day_number(day) + 1]
     assert bars.refused_count == 7
 
@@ -121,7 +122,7 @@ def test_what_is_no_bar_is_refused_and_counted() -> None:
 def test_bars_ascend_and_the_last_of_a_day_counts() -> None:
     early, late = date(2025, 3, 3), date(2025, 3, 4)
     rows = [raw_bar(late, o=9.5), raw_bar(early), raw_bar(late, o=10.25)]
-    bars = symbol_bars("A", rows, FIRST, LAST)
+    bars = symbol_bars("A", [columns_of(rows)], FIRST, LAST)
     assert bars.session_days.tolist() == [to_day_number(early), to_day_number(late)]
     assert bars.bars[0].tolist() == [10.0, 10.25]
     assert bars.refused_count == 1
