@@ -27,6 +27,7 @@ from services.fetcher.sync import TICK_S, SessionSync, SyncState
 from services.fetcher.window import Window
 from services.market import sessions as calendar
 from services.market.adjust import doubtful_symbols
+from services.market.errors import ProviderPlanError
 from services.market.panel import Panel
 from services.market.vocabulary import Reason
 
@@ -188,6 +189,11 @@ class _Stream:
     ) -> int:
         """Send bars cut out of whole sessions."""
         parts = self._parts
+        if len(reachable) < min(len(completed), parts.early_sessions):
+            raise ProviderPlanError(
+                f"the history of plan {parts.source.pace.plan} begins on {parts.source.first_day()}: too few sessions "
+                f"up to {completed[-1]} lie in it"
+            )
         failure = await parts.sync.wait(reachable, self._until, self._emit)
         window = await laying
         if all(session in parts.cache for session in completed[-parts.early_sessions :]):

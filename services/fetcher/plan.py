@@ -81,8 +81,9 @@ def plan_fetch(
     newest = tuple(session for session in asked if session == holding.sessions[-1])
     by_sessions = len(frozenset(asked) - holding.coming)
     by_symbols = len(frozenset(newest) - holding.coming) + len(lacking)
+    # A source without plans, files, takes no calls: sessions it is, which stay in memory.
     in_time = pace.spacing_s * by_symbols <= left_s < pace.spacing_s * by_sessions
-    by_symbol = (1 if in_time else LASTING) * by_symbols < by_sessions
+    by_symbol = bool(pace.plan) and (1 if in_time else LASTING) * by_symbols < by_sessions
     sessions, symbols = (newest, tuple(lacking)) if by_symbol else (asked, ())
     least_s = pace.spacing_s * (len(sessions) + len(symbols))
     reason = "; ".join(

@@ -27,7 +27,7 @@ EVERY_CALL = {LATEST, *SYMBOLS, "listings", "splits"}
 
 @pytest.fixture
 def source() -> FakeSource:
-    return FakeSource(SymbolIndex())
+    return FakeSource(SymbolIndex(), pace=Pace("advanced", 0.0))
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_both_ways_give_the_same_bits_and_flags() -> None:
     known = (Split("A", to_day_number(SESSIONS[20]), 1, 3), Split("BB", to_day_number(SESSIONS[7]), 10, 1))
     sinks = []
     for others in ((), tuple(f"X{number}" for number in range(HISTORY))):
-        source = FakeSource(SymbolIndex(), known_splits=known, repair_limit=0)
+        source = FakeSource(SymbolIndex(), pace=Pace("advanced", 0.0), known_splits=known, repair_limit=0)
         # The provider makes something else of BB than its split says.
         odd = np.array([bar(symbol, SESSIONS[0]) for symbol in source.traded]).T
         odd[:4, 0] /= 3

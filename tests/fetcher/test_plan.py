@@ -13,7 +13,7 @@ from services.market.sessions import sessions_ending
 LATEST = date(2025, 9, 30)
 WINDOW = sessions_ending(LATEST, 300)
 BASIC = Pace("basic", 12.24)
-FREE = Pace()
+FREE = Pace("advanced", 0.0)
 
 
 def holding(*, memory: int = 0, stored: int = 0) -> Holding:
@@ -60,6 +60,10 @@ def test_sessions_are_worth_some_more_calls_unless_only_symbols_come_in_time(
     # There is ample time; too little for 300 sessions; too little for either.
     found = tuple(plan_fetch(holding(), names(count), BASIC, None, left_s).by_symbol for left_s in (1e9, 3000, 600))
     assert found == expected
+
+
+def test_files_give_sessions_whatever_is_asked() -> None:
+    assert not plan_fetch(holding(), names(1), Pace(), None, 90).by_symbol
 
 
 def test_what_is_on_its_way_costs_nothing() -> None:

@@ -304,7 +304,7 @@ async def test_a_session_that_came_early_is_asked_for_once_more_on_a_later_day(o
     assert source.asked[LATEST] == 1
     states = await synced(bars)
     assert (states[-1].ready_count, states[-1].wanted_count) == (HISTORY, HISTORY)
-    assert source.asked.total() == HISTORY + 2 + 2 + 1
+    assert source.asked.total() == HISTORY + 3 + 2 + 1
     assert source.asked[LATEST] == 2
     count = source.request_count
     await synced(bars)
@@ -403,7 +403,7 @@ async def test_a_check_tells_how_far_it_is_and_what_it_put_aside(opened: Open, w
         states.append(state)
 
     await bars.stored.verify(report)
-    rows = HISTORY + 1 + 1 + 2 + 3
+    rows = HISTORY + 1 + 1 + 2 + 5
     assert states[-1] == Verified(rows, rows, (), done=True)
     assert [state.done for state in states[:-1]] == [False] * (len(states) - 1)
     with closing(sqlite3.connect(where.path)) as db, db:

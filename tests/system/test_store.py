@@ -146,8 +146,9 @@ async def test_bars_that_were_exported_and_imported_give_the_same_scan(market: M
             after = (await stack.calls())["counts"]
     assert (found.session_count, list(found.missing_sessions)) == (300, [])
     assert (second.result_hash, second.cache_hit_count) == (first.result_hash, 300)
-    # The list, and symbols that are asked for one by one, are no part of an export.
-    assert {name for name, count in after.items() if count != before.get(name)} <= {"tickers", "history"}
+    # The list, the check of the splits, and symbols that are asked for one by one are no part of an export.
+    assert {name for name, count in after.items() if count != before.get(name)} <= {"tickers", "history", "grouped"}
+    assert after["grouped"] == before["grouped"] + 1
 
 
 async def test_a_check_over_the_wire_finds_what_was_damaged_and_a_sync_mends_it(market: Market, tmp_path: Path) -> None:
