@@ -27,7 +27,8 @@ METHOD: Final = (
     "critical values of Kiefer and Vogelsang for few sessions. Tenths: equal weights, raw returns, periods that do not "
     "overlap."
 )
-NOT_TOLD: Final = "not told from 0"
+ABOVE, BELOW, NOT_TOLD = "above 0", "below 0", "not told from 0"
+"""What a 95 % interval says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,15 @@ class RatingReport:
         """Return the first and the last session that were looked at."""
         return self.day(int(self.sessions[0])), self.day(int(self.sessions[-1]))
 
+    def summary(self) -> str:
+        """Say in one line which Rank ICs are told from 0 over the main horizon."""
+        said: dict[str, list[str]] = {ABOVE: [], BELOW: [], NOT_TOLD: []}
+        for name, found in self.results.items():
+            if self.main_horizon in found:
+                said[verdict(found[self.main_horizon].skill.rank_ic)].append(name)
+        parts = [f"{what}: {', '.join(names)}" for what, names in said.items() if names]
+        return f"Rank IC over {self.main_horizon} sessions {'; '.join(parts)}."
+
     def document(self) -> dict[str, Any]:
         """Return everything as JSON can hold it."""
         return {
@@ -83,6 +93,7 @@ class RatingReport:
             "session_count": len(self.sessions),
             "cost_bp_a_side": COST_BP,
             "method": METHOD,
+            "summary": self.summary(),
             "subjects": {
                 name: {"about": self.about[name], "horizons": {str(h): self._appraisal(a) for h, a in found.items()}}
                 for name, found in self.results.items()
@@ -100,5 +111,5 @@ class RatingReport:
 def verdict(rank_ic: Estimate) -> str:
     """Say whether an interval leaves out 0."""
     if rank_ic.low > 0:
-        return "above 0"
-    return "below 0" if rank_ic.high < 0 else NOT_TOLD
+        return ABOVE
+    return BELOW if rank_ic.high < 0 else NOT_TOLD

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from services.cli.evaluation import CAVEATS, COST_BP, METHOD, RatingReport, verdict
+from services.cli.evaluation import ABOVE, BELOW, CAVEATS, COST_BP, METHOD, RatingReport, verdict
 from services.cli.evaluation_tables import LEGEND
 from services.cli.plots import Bar, Interval, Line, draw_bars, draw_intervals, draw_lines
 from services.inference.appraise import Appraisal, Group
@@ -52,6 +52,7 @@ def _parts(report: RatingReport, title: str) -> Iterator[str]:
     )
     for note in report.notes:
         yield f'<p class="note">{escape(note)}</p>'
+    yield f"<p><strong>{escape(report.summary())}</strong></p>"
     yield "<h2>Rank IC and its 95 % interval</h2>"
     yield '<p class="soft">Full dots: the interval leaves out 0.</p><div class="pair">'
     for horizon in report.horizons:
@@ -152,7 +153,7 @@ def _skill_cells(appraisal: Appraisal) -> Iterator[str]:
 def _cell(value: Estimate | None) -> str:
     if value is None:
         return "<td>-</td>"
-    kind = {"above 0": ' class="plus"', "below 0": ' class="minus"'}.get(verdict(value), "")
+    kind = {ABOVE: ' class="plus"', BELOW: ' class="minus"'}.get(verdict(value), "")
     return f"<td{kind}>{value.mean:+.3f} <small>[{value.low:+.3f}, {value.high:+.3f}]</small></td>"
 
 

@@ -54,7 +54,7 @@ def make_subjects(
     plain = f"the score without models: {weights.alpha:.2f} more for TechRating"
     subjects = [
         Subject("tech_rating", "TechRating", columns["tech_rating"], every),
-        Subject("score, no alpha", plain, _scores(history, config, {}, every), every),
+        Subject("score (no alpha)", plain, _scores(history, config, {}, every), every),
         Subject("dollar_vol_20", f"part of the score, {weights.dollar_volume:.2f}", columns["dollar_vol_20"], every),
         Subject("low atr_pct_14", f"part of the score, {weights.atr_pct:.2f}", -columns["atr_pct_14"], every),
     ]

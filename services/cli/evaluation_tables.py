@@ -36,6 +36,7 @@ def _parts(report: RatingReport) -> Iterator[RenderableType]:
     yield Text(f"{report.bars}: {len(report.sessions)} sessions, {first} to {last}", style="bold")
     for note in report.notes:
         yield Text(f"note: {note}", style="yellow")
+    yield Text(report.summary())
     for horizon in report.horizons:
         yield _skills(report, horizon)
     for kind in ("year", "trend", "volatility"):
@@ -57,7 +58,7 @@ def _table(*columns: str) -> Table:
 
 
 def _skills(report: RatingReport, horizon: int) -> Group:
-    table = _table("n", "Rank IC [95 %]", "t, ICIR", "IC [95 %]", "bp, net", "t net", "turned", "> 20 M$", "no style")
+    table = _table("n", "Rank IC [95 %]", "ICIR", "IC [95 %]", "bp, net", "t net", "turned", "> 20 M$", "no style")
     for name, found in report.results.items():
         if horizon in found:
             table.add_row(Text(name), *_skill_cells(found[horizon]))
@@ -68,7 +69,7 @@ def _skill_cells(appraisal: Appraisal) -> Iterator[Text]:
     skill, spread = appraisal.skill, appraisal.skill.spread
     yield Text(str(skill.sessions))
     yield _interval(skill.rank_ic)
-    yield Text(f"{skill.rank_ic.t:.1f}, {_short(skill.rank_ic.ratio, 2)}")
+    yield Text(_short(skill.rank_ic.ratio, 2))
     yield _interval(skill.ic)
     yield Text(f"{spread.gross * 1e4:.0f}, {spread.net * 1e4:.0f}")
     yield Text(f"{spread.net_t:.1f}")

@@ -1,13 +1,13 @@
 """Small plots as inline SVG. Colours are the page's CSS classes, so that light and dark both work."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-LABELS: Final = 118
-"""Width kept for the labels of rows."""
+LETTER: Final = 7
+"""Width of a letter of a label, about."""
 AXIS: Final = 50
 """Width kept for the numbers of a vertical axis."""
 COLOURS: Final = 6
@@ -48,7 +48,8 @@ def draw_intervals(title: str, rows: Sequence[Interval], width: int = 520) -> st
     step, top = 24, 8
     foot = top + step * len(rows)
     low, high = _span([bound for row in rows for bound in (row.low, row.high)])
-    along = _scale(low, high, LABELS, width - 16)
+    left = _room(row.label for row in rows)
+    along = _scale(low, high, left, width - 16)
     parts = []
     for tick in _ticks(low, high, 5):
         parts += [
@@ -60,7 +61,7 @@ def draw_intervals(title: str, rows: Sequence[Interval], width: int = 520) -> st
         sign, kind = _sign(row.mean), "full" if row.low > 0 or row.high < 0 else "hollow"
         tip = f"{row.label}: {row.mean:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
         parts += [
-            _text(LABELS - 10, y + 4, row.label, "label", "end"),
+            _text(left - 10, y + 4, row.label, "label", "end"),
             _rule(along(row.low), along(row.high), y, y, f"whisker {sign}"),
             _tipped(f'circle class="{sign} {kind}" cx="{along(row.mean):.1f}" cy="{y:.1f}" r="4.5"', tip),
         ]
@@ -87,7 +88,7 @@ def draw_bars(title: str, columns: Sequence[Bar], width: int = 520, height: int 
 
 def draw_lines(title: str, drawn: Sequence[Line], ends: tuple[str, str], width: int = 1060, height: int = 280) -> str:
     """Draw lines over time, each named at its end; `ends` label the first and the last moment."""
-    right = width - LABELS
+    right = width - _room(line.label for line in drawn)
     up, parts = _upright(_span([y for line in drawn for _, y in line.points]), AXIS, right, height)
     along = _scale(0.0, 1.0, AXIS, right)
     parts += [
@@ -115,6 +116,11 @@ def _upright(span: tuple[float, float], left: float, right: float, height: int) 
             _text(left - 6, up(tick) + 4, f"{tick:g}", "tick", "end"),
         ]
     return up, parts
+
+
+def _room(labels: Iterable[str]) -> float:
+    """Return the width that labels take beside a plot."""
+    return 20.0 + LETTER * max((len(label) for label in labels), default=0)
 
 
 def _sign(value: float) -> str:

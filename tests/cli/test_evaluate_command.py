@@ -45,12 +45,21 @@ async def test_tables_go_to_stdout_and_a_page_of_its_own_to_its_file(
     technic: Technic, bars: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "made" / "report.html"
-    outcome = await technic.run("evaluate", "--bars", str(bars), "--factor", "rsi_14", "--out", str(page))
+    outcome = await technic.run("evaluate", "--bars", str(bars), "--factor", "close_over_sma_100", "--out", str(page))
     assert outcome.code == 0, outcome.err
-    for text in ("returns of 5 sessions", "returns of 20 sessions", "tech_rating", "score, no alpha", "rsi_14", "2025"):
+    assert "Rank IC over 10 sessions not told from 0: " in outcome.out
+    for text in (
+        "returns of 5 sessions",
+        "returns of 20 sessions",
+        "tech_rating",
+        "score (no alpha)",
+        "rsi_14",
+        "2025",
+    ):
         assert text in outcome.out
     assert "all but 0 of the sessions here" in outcome.out  # the models have seen these years
     assert all(len(line) <= 120 for line in outcome.out.splitlines())
+    assert "\u2026" not in outcome.out  # nothing is cut off
     assert "comparing with the returns of 10 sessions" in outcome.err
     assert names_in(page.parent) == ["report.html"]
     drawn = page.read_text()
@@ -66,7 +75,7 @@ def test_json_has_every_figure_and_the_score_by_models_that_have_not_seen_the_ye
     assert run(request(earlier)) == 0
     document: dict[str, Any] = json.loads(capsys.readouterr().out)
     subjects = document["subjects"]
-    assert list(subjects) == ["tech_rating", "score", "alpha", "score, no alpha", "dollar_vol_20", "low atr_pct_14"]
+    assert list(subjects) == ["tech_rating", "score", "alpha", "score (no alpha)", "dollar_vol_20", "low atr_pct_14"]
     figures = subjects["score"]["horizons"]["5"]
     assert figures["skill"]["rank_ic"]["low"] <= 0 <= figures["skill"]["rank_ic"]["high"]  # these bars are noise
     assert len(figures["tenths"]) == 10
@@ -123,7 +132,7 @@ def percentile(values: list[float]) -> list[float]:
 
 def test_the_score_of_a_session_is_that_of_its_scan(history: History) -> None:
     subjects = {subject.name: subject for subject in make_subjects(history, CONFIG, None, ("ret_5", "tech_rating"))}
-    assert list(subjects) == ["tech_rating", "score, no alpha", "dollar_vol_20", "low atr_pct_14", "ret_5"]
+    assert list(subjects) == ["tech_rating", "score (no alpha)", "dollar_vol_20", "low atr_pct_14", "ret_5"]
     position = 7
     there = history.traded[position]
     assert there.sum() == STOCKS - 1  # S0 has died
@@ -134,7 +143,7 @@ def test_the_score_of_a_session_is_that_of_its_scan(history: History) -> None:
         100 * ((weights.tech_rating + weights.alpha) * r + weights.dollar_volume * d + weights.atr_pct * (1 - a))
         for r, d, a in zip(rating, dollars, atr, strict=True)
     ]
-    np.testing.assert_allclose(subjects["score, no alpha"].values[position, there], wanted, rtol=1e-12)
+    np.testing.assert_allclose(subjects["score (no alpha)"].values[position, there], wanted, rtol=1e-12)
     assert (subjects["low atr_pct_14"].values[position] == -history.columns["atr_pct_14"][position]).all()
 
 
