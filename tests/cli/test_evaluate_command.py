@@ -53,7 +53,7 @@ async def test_tables_go_to_stdout_and_a_page_of_its_own_to_its_file(
         "returns of 20 sessions",
         "tech_rating",
         "score (no alpha)",
-        "rsi_14",
+        "close_over_sma_100",
         "2025",
     ):
         assert text in outcome.out
