@@ -41,7 +41,7 @@ def make_subjects(
 ) -> tuple[Subject, ...]:
     """Make everything that is evaluated.
 
-    Percentiles of the score are taken over all symbols that a scan of the session would have scored.
+    Percentiles of the score are taken over all stocks that traded on the session, liquid or not.
 
     Args:
         history: with SCORE_COLUMNS and the factors among its columns.
