@@ -152,3 +152,16 @@ TrainOutFlag = Annotated[
 HorizonsFlag = Annotated[
     str, typer.Option(metavar="N,M", help="Sessions that the models look ahead, one model each: alpha_N, alpha_M.")
 ]
+EvaluateBarsFlag = Annotated[
+    Path,
+    typer.Option(
+        "--bars", metavar="PATH", help="Parquet or CSV file of adjusted daily bars, a year and a half or more."
+    ),
+]
+FactorsFlag = Annotated[
+    str, typer.Option("--factor", metavar="A,B", help="Factors to evaluate beside the rating, by name, such as rsi_14.")
+]
+EvaluateHorizonsFlag = Annotated[str, typer.Option("--horizons", metavar="N,M", help="Sessions that are held.")]
+PageFlag = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write a page with plots, one HTML file, too.")
+]

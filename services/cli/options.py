@@ -79,6 +79,11 @@ def parse_as_of(text: str) -> str:
         raise InvalidRequestError(f"--as-of {text!r} is no date: write it like 2025-09-30") from None
 
 
+def parse_factors(text: str) -> tuple[str, ...]:
+    """Read names of factors separated by commas, each once."""
+    return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
 def check_address(text: str, flag: str) -> str:
     """Check that an address reads like host:port, unix:/path or dns:///name:port."""
     _, colon, port = text.rpartition(":")

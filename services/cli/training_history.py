@@ -41,23 +41,34 @@ class History:
     Attributes:
         names: (feature,) `name@version`.
         features: (position, symbol, feature) float32; NaN = missing.
-        columns: (position, symbol) float64 by name, those of STYLES and RIVALS.
+        columns: (position, symbol) float64 by name, those of STYLES and RIVALS and those asked for.
+        traded: (position, symbol) bool, who has a bar on the session and enough before it.
         counts: (position, symbol) bool, whether a row counts by UNIVERSE_RULE.
         closes: (session, symbol) float64, USD, adjusted and carried.
+        benchmark: (session,) float64, USD, SPY's carried closes.
         positions: (position,) int64, sessions of the panel.
+        session_days: (position,) int32, their days since 1970-01-01.
     """
 
     names: tuple[str, ...]
     features: NDArray[np.float32]
     columns: dict[str, Array]
+    traded: NDArray[np.bool_]
     counts: NDArray[np.bool_]
     closes: Array
+    benchmark: Array
     positions: NDArray[np.int64]
+    session_days: NDArray[np.int32]
+
+    def kept(self, horizon: int) -> NDArray[np.bool_]:
+        """Tell which rows count and have a return over `horizon` sessions: (position, symbol) bool."""
+        kept: NDArray[np.bool_] = self.counts & np.isfinite(forward_returns(self.closes, self.positions, horizon))
+        return kept
 
     def rows(self, horizon: int) -> TrainingSet:
         """Return the rows whose return over `horizon` sessions is known."""
         returns = forward_returns(self.closes, self.positions, horizon)
-        kept = self.counts & np.isfinite(returns)
+        kept = self.kept(horizon)
         position, symbol = np.nonzero(kept)
         positions = self.positions[position]
         values = {name: column[kept] for name, column in self.columns.items()}
@@ -80,7 +91,11 @@ class History:
 
 
 def make_history(
-    stocks: Panel, benchmark: Panel, engine: FactorEngine, progress: Callable[[int, int], None]
+    stocks: Panel,
+    benchmark: Panel,
+    engine: FactorEngine,
+    progress: Callable[[int, int], None],
+    extra: tuple[str, ...] = (),
 ) -> History:
     """Compute the history, some symbols at a time.
 
@@ -89,6 +104,7 @@ def make_history(
         benchmark: the same sessions of SPY.
         engine: the factors.
         progress: told the symbols done, and all.
+        extra: more columns to keep, by the engine's names.
 
     Raises:
         LocalDataError: there are not even the sessions of the warm-up, or no stocks.
@@ -100,7 +116,7 @@ def make_history(
     positions = np.arange(WARM_UP, sessions, SPACING)
     shape = (len(positions), symbols)
     features = np.empty((*shape, len(FEATURES)), np.float32)
-    columns = {name: np.empty(shape) for name in (*STYLES, *RIVALS)}
+    columns = {name: np.empty(shape) for name in (*STYLES, *RIVALS, *extra)}
     closes = np.empty((sessions, symbols))
     for begin in range(0, symbols, CHUNK):
         part = slice(begin, min(begin + CHUNK, symbols))
@@ -115,16 +131,18 @@ def make_history(
         progress(part.stop, symbols)
     features[np.isinf(features)] = np.nan  # beyond what float32 holds; serving refuses it
     liquid = (columns["median_dollar_volume"] >= LEAST_DOLLAR_VOLUME) & (closes[positions] >= LEAST_CLOSE)
-    counts = liquid & _traded(stocks.close, positions, engine.config.history)
+    traded = _traded(stocks.close, positions, engine.config.history)
     names = tuple(f"{name}@{engine.versions[name]}" for name in FEATURES)
-    return History(names, features, columns, counts, closes, positions)
+    return History(
+        names, features, columns, traded, liquid & traded, closes, spy, positions, stocks.session_days[positions]
+    )
 
 
 def _require(sessions: int, symbols: int) -> None:
     if sessions <= WARM_UP:
-        raise LocalDataError(f"the bars span {sessions} sessions; models need {WARM_UP} of warm-up and many more")
+        raise LocalDataError(f"the bars span {sessions} sessions; it takes {WARM_UP} of warm-up and many more")
     if not symbols:
-        raise LocalDataError("the bars have no stocks to train on")
+        raise LocalDataError("the bars have no stocks")
 
 
 def _whole(rules: HistoryRules, sessions: int) -> HistoryRules:

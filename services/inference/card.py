@@ -1,7 +1,9 @@
 """A model's card: what the model predicts, from which features, how it was made, and which bytes hold it."""
 
+import json
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -75,3 +77,12 @@ def read_card(content: bytes) -> Card:
         fault = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(("card.json", *map(str, fault["loc"])))
         raise ModelUnusableError(f"{place}: {fault['msg']}") from None
+
+
+def read_learned_days(content: bytes) -> tuple[date, date] | None:
+    """Read from a card's JSON the first and last session of the bars that its model learned from, if it tells."""
+    trained_on = json.loads(content).get("trained_on", {})
+    try:
+        return date.fromisoformat(trained_on["first_day"]), date.fromisoformat(trained_on["last_day"])
+    except (KeyError, TypeError, ValueError):
+        return None

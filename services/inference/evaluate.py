@@ -12,6 +12,7 @@ from services.inference.training_set import TrainingSet, by_session
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.int64]
+Judge = Callable[[Array, int], Estimate]
 
 COST = 0.001
 """Cost of buying or of selling, a fraction of the amount: 10 basis points a side."""
@@ -60,29 +61,35 @@ class Skill:
     spread: Spread
 
 
-def measure(prediction: Array, rows: TrainingSet, horizon: int) -> Skill:
+def measure(prediction: Array, rows: TrainingSet, horizon: int, judge: Judge = estimate) -> Skill:
     """Compare predictions with the returns of their rows.
 
     Args:
         prediction: (row,) float64, any unit, higher = more return expected; NaN counts as the session's median.
         rows: what was predicted; broad enough.
         horizon: sessions of the returns.
+        judge: makes an estimate of figures of sessions and the number of the next ones that each overlaps.
     """
-    spacing = int(np.median(np.diff(rows.sessions())))
-    overlap = -(-horizon // spacing) - 1
+    overlap = count_overlap(rows, horizon)
     place = percentiles(prediction, rows.positions)
     filled = np.where(np.isnan(prediction), _medians(prediction, rows.positions), prediction)
     winsorised = winsorise(rows.returns, rows.positions)
     ic = correlations(filled, winsorised, rows.positions)
-    rank_ic = correlations(place, _session_ranks(rows.returns, rows.positions), rows.positions)
+    rank_ic = rank_correlations(place, rows)
     return Skill(
         sessions=len(ic),
         symbols=len(rows) / len(ic),
-        ic=estimate(ic, overlap),
+        ic=judge(ic, overlap),
         raw_ic=float(correlations(filled, rows.returns, rows.positions).mean()),
-        rank_ic=estimate(rank_ic, overlap),
+        rank_ic=judge(rank_ic, overlap),
         spread=spread(place, rows, overlap + 1),
     )
+
+
+def count_overlap(rows: TrainingSet, horizon: int) -> int:
+    """Count the next sessions with rows that begin before the returns of one have ended."""
+    spacing = int(np.median(np.diff(rows.sessions())))
+    return -(-horizon // spacing) - 1
 
 
 def broad(rows: TrainingSet) -> NDArray[np.bool_]:
@@ -102,6 +109,11 @@ def correlations(a: Array, b: Array, positions: Positions) -> Array:
         scale = float(np.sqrt((a[rows] ** 2).sum() * (b[rows] ** 2).sum()))
         found.append(float((a[rows] * b[rows]).sum()) / scale if scale else 0.0)
     return np.array(found)
+
+
+def rank_correlations(place: Array, rows: TrainingSet) -> Array:
+    """Correlate (row,) percentiles of predictions with the ranks of returns: (session,) Spearman correlations."""
+    return correlations(place, _each(ranks, rows.returns, rows.positions), rows.positions)
 
 
 def spread(place: Array, rows: TrainingSet, every: int) -> Spread:
@@ -152,10 +164,6 @@ def _each(function: Callable[[Array], Array | float], values: Array, positions: 
     for rows in by_session(positions):
         found[rows] = function(values[rows])
     return found
-
-
-def _session_ranks(values: Array, positions: Positions) -> Array:
-    return _each(ranks, values, positions)
 
 
 def _medians(values: Array, positions: Positions) -> Array:

@@ -1,13 +1,12 @@
 """A trained model's card: as JSON for machines, and in Markdown for people."""
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 
 from services.inference.evaluate import COST, LIQUID_USD, Skill
 from services.inference.evaluation import Evaluation, verdict
+from services.inference.plain import plain
 from services.inference.train import PARAMETERS, ROUNDS, Trained
 
 CAVEATS = """\
@@ -72,11 +71,11 @@ class Source:
 
 def card_json(trained: Trained, source: Source) -> str:
     """Return the content of card.json: what serving reads, then what people may want to know."""
-    evaluation = _plain(asdict(trained.evaluation))
+    evaluation = plain(asdict(trained.evaluation))
     del evaluation["blocks"]  # positions, which mean nothing without the bars; `tested` has the dates
     content = {
         **asdict(trained.card),
-        "trained_on": _plain(asdict(source)),
+        "trained_on": plain(asdict(source)),
         "parameters": {**PARAMETERS, "rounds": ROUNDS},
         "evaluation": evaluation,
         "caveats": CAVEATS,
@@ -152,14 +151,3 @@ def _facts(trained: Trained, source: Source) -> str:
     digest, size = trained.card.sha256, len(trained.content)
     files = [f"- `{name}`, sha256 `{file}`" for name, file in source.files.items()]
     return "\n".join((*files, FACTS.format(**asdict(source), parameters=parameters, size=size, digest=digest)))
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """Make a value fit for JSON: dates as text, figures to 6 digits."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return str(value) if isinstance(value, date) else value

@@ -1,7 +1,7 @@
 """What a model is trained on: rows of features, one a symbol and session, and the returns that followed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
@@ -54,6 +54,10 @@ class TrainingSet:
     def sessions(self) -> NDArray[np.int64]:
         """Return the positions of the sessions that have rows, ascending."""
         return np.unique(self.positions)
+
+    def bare(self) -> Self:
+        """Return the rows without their features, which only a model reads."""
+        return replace(self, names=(), features=np.empty((len(self), 0), np.float32))
 
     def of(self, rows: NDArray[np.bool_]) -> Self:
         """Return some of the rows."""

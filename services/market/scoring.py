@@ -3,6 +3,7 @@
 import hashlib
 import tomllib
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -67,6 +68,35 @@ class FlagThresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityRules:
+    """Where bars become suspect: ratios of prices, fractions, counts of bars or sessions, factors of volume."""
+
+    max_range: float
+    spike_move: float
+    spike_undone: float
+    frozen_bars: int
+    base_ratios: tuple[float, ...]
+    base_tolerance: float
+    base_window: int
+    base_volume: float
+
+    def __post_init__(self) -> None:
+        ratios = (1.0, *self.base_ratios)
+        faults = {
+            "max_range must be above 1": self.max_range <= 1,
+            "spike_move must be above 1": self.spike_move <= 1,
+            "spike_undone must be at least 0 and not reach the move": not 0 <= self.spike_undone < self.spike_move - 1,
+            "frozen_bars must be at least 2": self.frozen_bars < 2,
+            "base_ratios must ascend from above 1": len(ratios) < 2 or any(a >= b for a, b in pairwise(ratios)),
+            "base_tolerance must be at least 0 and less than half": not 0 <= self.base_tolerance < 0.5,
+            "base_window must be at least 1": self.base_window < 1,
+            "base_volume must be at least 1": self.base_volume < 1,
+        }
+        if said := [fault for fault, found in faults.items() if found]:
+            raise ValueError(f"scoring.toml: [quality] {said[0]}")
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A risk profile's limits; None is no limit. Fractions, USD, USD a session, score points."""
 
@@ -93,6 +123,7 @@ class ScoringConfig:
     score_weights: ScoreWeights
     alpha_weights: dict[str, float]
     flags: FlagThresholds
+    quality: QualityRules
     profiles: dict[str, Profile]
     config_hash: str
 
@@ -114,6 +145,7 @@ class ScoringConfig:
             score_weights=_build(ScoreWeights, score["weights"]),
             alpha_weights=dict(score["alpha_weights"]),
             flags=_build(FlagThresholds, table["flags"]),
+            quality=_build(QualityRules, table["quality"] | {"base_ratios": tuple(table["quality"]["base_ratios"])}),
             profiles={name: _build(Profile, limits) for name, limits in table["profiles"].items()},
             config_hash=digest,
         )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from services.market.panel import Panel
 from services.market.vocabulary import Flag, Reason
 from services.scorer.engine import FactorEngine
+from services.scorer.quality import suspect_flags
 from services.scorer.rating import factor_flags, rate
 from services.scorer.series import carry_series
 
@@ -45,7 +46,7 @@ def score_panel(panel: Panel, benchmark: NDArray[np.float64] | None, engine: Fac
     scored = series.scored
     factors = engine.compute(series, benchmark)[scored]
     symbols = tuple(symbol for symbol, kept in zip(series.symbols, scored, strict=True) if kept)
-    flags = series.flags[scored]
+    flags = (series.flags | suspect_flags(panel, series, engine.config.quality))[scored]
     if len(panel.flags):
         flags |= panel.flags[scored]
     if benchmark is None:

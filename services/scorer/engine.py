@@ -8,6 +8,7 @@ from services.market.scoring import ScoringConfig
 from services.scorer.factors import FACTORS
 from services.scorer.factors.spec import FactorSpec
 from services.scorer.indicators import Indicators
+from services.scorer.quality import suspect_flags
 from services.scorer.rating import RATING_COLUMNS
 from services.scorer.series import Series, carry_series
 
@@ -62,4 +63,6 @@ class FactorEngine:
         sessions = self.config.history.sessions
         bars = np.ones((len(FIELDS), sessions, 1))
         panel = Panel(("WARM",), np.arange(sessions, dtype=np.int32), np.ones(sessions, np.bool_), bars)
-        self.compute(carry_series(panel, self.config.history), np.ones(sessions))
+        series = carry_series(panel, self.config.history)
+        suspect_flags(panel, series, self.config.quality)
+        self.compute(series, np.ones(sessions))

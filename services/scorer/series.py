@@ -63,7 +63,7 @@ def carry_series(panel: Panel, rules: HistoryRules) -> Series:
         return _unscored(panel, Reason.BUDGET_SPENT)
     sessions = len(panel.session_days)
     begin = max(0, sessions - rules.sessions)
-    bars, first, last, count, carried = carry(_readonly(panel.bars), begin, sessions - run, rules.thin_window)
+    bars, first, last, count, carried = carry(read_only(panel.bars), begin, sessions - run, rules.thin_window)
     missed = sessions - begin - 1 - last
     flags = np.zeros(len(panel.symbols), np.uint32)
     flags[missed > 0] |= np.uint32(Flag.STALE_DATA)
@@ -79,7 +79,7 @@ def carry_series(panel: Panel, rules: HistoryRules) -> Series:
     return Series(panel.symbols, bars, first, flags, reasons == 0, omissions)
 
 
-def _readonly(bars: NDArray[np.float64]) -> NDArray[np.float64]:
+def read_only(bars: NDArray[np.float64]) -> NDArray[np.float64]:
     """View as C order and read-only: the one type that the kernel is compiled for, whatever the bars were made from."""
     view = np.ascontiguousarray(bars, np.float64).view()
     view.flags.writeable = False

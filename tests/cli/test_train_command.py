@@ -19,9 +19,9 @@ SESSIONS = 460
 STOCKS = 40
 
 
-def write_bars(path: Path, *, sessions: int = SESSIONS, benchmark: str = "SPY") -> Path:
+def write_bars(path: Path, *, sessions: int = SESSIONS, benchmark: str = "SPY", last: date = date(2025, 6, 30)) -> Path:
     """Write bars of random walks; symbol S0 dies on the way."""
-    days = sessions_ending(date(2025, 6, 30), sessions)
+    days = sessions_ending(last, sessions)
     symbols = [*(f"S{number}" for number in range(STOCKS)), benchmark]
     bars = walk(len(symbols), seed=3, sessions=sessions)
     kept = np.ones((sessions, len(symbols)), np.bool_)
@@ -83,7 +83,7 @@ async def test_a_file_that_is_not_there_is_one_clear_line(technic: Technic, tmp_
 
 @pytest.mark.parametrize(
     ("sessions", "benchmark", "text"),
-    [(200, "SPY", "200 sessions; models need 252"), (300, "SPX", "no bars of SPY"), (300, "SPY", "at least 24")],
+    [(200, "SPY", "200 sessions; it takes 252"), (300, "SPX", "no bars of SPY"), (300, "SPY", "at least 24")],
 )
 async def test_bars_that_do_not_do_are_named(
     technic: Technic, tmp_path: Path, sessions: int, benchmark: str, text: str

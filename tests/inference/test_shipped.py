@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.settings import GatewaySettings
+from services.inference.card import read_learned_days
 from services.inference.features import FEATURES
 from services.inference.repository import ModelRepository
 from services.inference.settings import InferenceSettings
@@ -77,3 +78,15 @@ def test_a_shipped_model_is_small_and_its_card_names_no_machine(horizon: int) ->
         assert "/work" not in text
         assert "/home" not in text
     assert "**In short:**" in (place(horizon) / "README.md").read_text()
+
+
+@pytest.mark.parametrize("horizon", HORIZONS)
+def test_a_card_tells_the_sessions_that_its_model_has_seen(horizon: int) -> None:
+    content = (place(horizon) / "card.json").read_bytes()
+    learned = read_learned_days(content)
+    assert learned is not None
+    assert learned[0] < learned[1]
+    silent = json.loads(content)
+    del silent["trained_on"]["last_day"]
+    assert read_learned_days(json.dumps(silent).encode()) is None
+    assert read_learned_days(b'{"name": "alpha_5"}') is None

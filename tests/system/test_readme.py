@@ -39,7 +39,7 @@ def commands(prefix: str) -> list[str]:
 
 def lasting(command: str) -> bool:
     """Tell whether a command stays, needs a provider's key or takes minutes: its own tests run those."""
-    return command.split()[1] in {"up", "data", "train"}
+    return command.split()[1] in {"up", "data", "train", "evaluate"}
 
 
 async def run(*arguments: str) -> Ran:

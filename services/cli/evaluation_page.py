@@ -1,0 +1,161 @@
+"""Draws an evaluation as one HTML page that needs nothing else: styles and plots are in it."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from services.cli.evaluation import ABOVE, BELOW, CAVEATS, COST_BP, METHOD, RatingReport, verdict
+from services.cli.evaluation_tables import LEGEND
+from services.cli.plots import Bar, Interval, Line, draw_bars, draw_intervals, draw_lines
+from services.inference.appraise import Appraisal, Group
+from services.inference.estimates import Estimate
+
+KINDS: Final = ("year", "trend", "volatility")
+
+_STYLE: Final = Path(__file__).with_name("evaluation.css")
+
+_COLUMNS: Final = (
+    "n",
+    "Rank IC [95 %]",
+    "t",
+    "ICIR",
+    "IC [95 %]",
+    "bp",
+    "net",
+    "t net",
+    "turned",
+    "Rank IC, > 20 M$",
+    "Rank IC, no style",
+)
+
+
+def draw_page(report: RatingReport) -> str:
+    """Return the page."""
+    title = f"How good is the rating? {report.bars}"
+    body = "\n".join(_parts(report, title))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title>\n<style>\n{_STYLE.read_text()}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
+    )
+
+
+def _parts(report: RatingReport, title: str) -> Iterator[str]:
+    first, last = report.span()
+    yield f"<h1>{escape(title)}</h1>"
+    yield (
+        f'<p class="soft">{len(report.sessions)} sessions, {first} to {last}, of {report.stocks:,} stocks. '
+        f"{escape(METHOD)}</p>"
+    )
+    for note in report.notes:
+        yield f'<p class="note">{escape(note)}</p>'
+    yield f"<p><strong>{escape(report.summary())}</strong></p>"
+    yield "<h2>Rank IC and its 95 % interval</h2>"
+    yield '<p class="soft">Full dots: the interval leaves out 0.</p><div class="pair">'
+    for horizon in report.horizons:
+        yield _figure(_skill_plot(report, horizon), f"Returns of {horizon} sessions.")
+    yield "</div>"
+    yield f"<h2>Rank IC, added up session by session, {report.main_horizon} sessions ahead</h2>"
+    yield _figure(
+        _history_plot(report), "A line that climbs steadily is skill; one that climbs for a while is a phase."
+    )
+    for horizon in report.horizons:
+        yield f"<h2>Figures, {horizon} sessions ahead</h2>"
+        yield _skill_table(report, horizon)
+    yield f'<p class="soft">{escape(LEGEND)}</p>'
+    for name, found in report.results.items():
+        if report.main_horizon in found:
+            yield from _detail(report, name, found[report.main_horizon])
+    yield "<h2>What to keep in mind</h2><section><ul>"
+    yield from (f"<li>{escape(text)}</li>" for text in (f"Rows: {report.universe_rule}.", *CAVEATS))
+    yield "</ul></section>"
+    files = ", ".join(f"{name} (sha256 {digest})" for name, digest in report.files.items())
+    yield f'<p class="soft">Files: {escape(files)}</p>'
+
+
+def _detail(report: RatingReport, name: str, appraisal: Appraisal) -> Iterator[str]:
+    horizon = report.main_horizon
+    yield f'<h2>{escape(name)} <span class="soft">{escape(report.about[name])}</span></h2><div class="pair">'
+    tenths = [
+        Bar(str(number), it.net * 1e4, it.error * 1e4) for number, it in enumerate(appraisal.tenths, 1) if it.periods
+    ]
+    yield _figure(
+        draw_bars(f"{name}: tenths", tenths),
+        f"Tenths from the lowest to the highest: return of {horizon} sessions less that of all names, after {COST_BP} "
+        "basis points a side, in basis points; whiskers are two standard errors.",
+    )
+    rows = [
+        Interval(f"{label} ({group.sessions})", group.rank_ic.mean, group.rank_ic.low, group.rank_ic.high)
+        for kind in KINDS
+        for label, group in _named(kind, appraisal.groups[kind])
+        if group.rank_ic is not None
+    ]
+    yield _figure(draw_intervals(f"{name}: Rank IC by year and regime", rows), "Rank IC by year and regime (sessions).")
+    yield "</div>"
+    few = [
+        f"{label} ({group.sessions})"
+        for kind in KINDS
+        for label, group in _named(kind, appraisal.groups[kind])
+        if group.rank_ic is None
+    ]
+    if few:
+        yield f'<p class="soft">Too few sessions to say anything: {escape(", ".join(few))}.</p>'
+
+
+def _named(kind: str, groups: Mapping[str, Group]) -> list[tuple[str, Group]]:
+    """Name groups so that they are told apart without their kind."""
+    return [(label if kind == "year" else f"{kind} {label}", group) for label, group in groups.items()]
+
+
+def _skill_plot(report: RatingReport, horizon: int) -> str:
+    skills = [(name, found[horizon].skill.rank_ic) for name, found in report.results.items() if horizon in found]
+    rows = [Interval(name, it.mean, it.low, it.high) for name, it in skills]
+    return draw_intervals(f"Rank IC over {horizon} sessions", rows, width=340)
+
+
+def _history_plot(report: RatingReport) -> str:
+    first, last = int(report.sessions[0]), int(report.sessions[-1])
+    drawn = []
+    for name, found in report.results.items():
+        if report.main_horizon in found:
+            appraisal = found[report.main_horizon]
+            x = (appraisal.positions - first) / max(last - first, 1)
+            drawn.append(Line(name, list(zip(x.tolist(), np.cumsum(appraisal.rank_ics).tolist(), strict=True))))
+    ends = tuple(day.isoformat() for day in report.span())
+    return draw_lines("Rank IC added up", drawn, (ends[0], ends[1]))
+
+
+def _skill_table(report: RatingReport, horizon: int) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in ("", *_COLUMNS))
+    rows = [
+        f"<tr><td>{escape(name)}</td>{''.join(_skill_cells(found[horizon]))}</tr>"
+        for name, found in report.results.items()
+        if horizon in found
+    ]
+    return f'<section class="scroll"><table><tr>{head}</tr>{"".join(rows)}</table></section>'
+
+
+def _skill_cells(appraisal: Appraisal) -> Iterator[str]:
+    skill, spread = appraisal.skill, appraisal.skill.spread
+    yield f"<td>{skill.sessions}</td>"
+    yield _cell(skill.rank_ic)
+    yield f"<td>{skill.rank_ic.t:.1f}</td><td>{skill.rank_ic.ratio:.2f}</td>"
+    yield _cell(skill.ic)
+    yield f"<td>{spread.gross * 1e4:+.0f}</td><td>{spread.net * 1e4:+.0f}</td><td>{spread.net_t:.1f}</td>"
+    yield f"<td>{spread.turnover:.0%}</td>"
+    yield _cell(appraisal.liquid)
+    yield _cell(appraisal.without_styles)
+
+
+def _cell(value: Estimate | None) -> str:
+    if value is None:
+        return "<td>-</td>"
+    kind = {ABOVE: ' class="plus"', BELOW: ' class="minus"'}.get(verdict(value), "")
+    return f"<td{kind}>{value.mean:+.3f} <small>[{value.low:+.3f}, {value.high:+.3f}]</small></td>"
+
+
+def _figure(plot: str, caption: str) -> str:
+    return f"<figure>{plot}<figcaption>{escape(caption)}</figcaption></figure>"
