@@ -13,7 +13,7 @@ from services.scorer.factors import FACTORS
 from services.scorer.factors.spec import FactorSpec
 from services.scorer.indicators import Indicators
 from services.scorer.series import Series, carry_series
-from tests.scorer import markets, oracles
+from tests.scorer import markets, oracles, plain
 from tests.scorer.tolerance import tolerance
 
 RULES = ScoringConfig.load().history
@@ -42,7 +42,7 @@ def test_oddities_are_all_scored(odd_series: Series) -> None:
 @pytest.mark.parametrize(("column", "spec"), list(enumerate(FACTORS)), ids=[spec.name for spec in FACTORS])
 def test_factor_equals_its_oracle(column: int, spec: FactorSpec, odd_series: Series, odd_values: np.ndarray) -> None:
     for j, oddity in enumerate(ODDITIES):
-        bars = oracles.Bars.of(odd_series, j, SPY)
+        bars = plain.Bars.of(odd_series, j, SPY)
         expected, value = oracles.value(spec.name, bars), odd_values[j, column]
         assert math.isnan(value) == math.isnan(expected), f"{oddity}: {value} instead of {expected}"
         if not math.isnan(expected):
@@ -66,12 +66,17 @@ def test_factor_exists_from_its_lookback_on_and_not_before(spec: FactorSpec, sta
     assert np.isfinite(values[spec.lookback - 1 :]).all()
 
 
+def _wide(bars: np.ndarray) -> np.ndarray:
+    """Widen the ranges, so that flags which compare them are sometimes 1."""
+    return bars * np.array([1.0, 1.02, 0.98, 1.0, 1.0])[:, None, None]
+
+
 @pytest.mark.parametrize("spec", FACTORS, ids=[spec.name for spec in FACTORS])
 def test_bars_older_than_the_lookback_matter_only_to_recursions(spec: FactorSpec) -> None:
-    bars, spy = markets.walk(8, seed=22), SPY.copy()
+    bars, spy = _wide(markets.walk(40, seed=22)), SPY.copy()
     changed, changed_spy = bars.copy(), spy.copy()
     older = markets.SESSIONS - spec.lookback
-    changed[:, :older] *= np.geomspace(2.0, 1e12, older)[:, None]
+    changed[:, :older] *= np.geomspace(1.1, 1.5 if spec.recursive else 1e12, older)[:, None]
     changed_spy[:older] *= 3.0
     values = spec.formula(Indicators(carry_series(markets.panel_of(bars), RULES), spy))[-1]
     others = spec.formula(Indicators(carry_series(markets.panel_of(changed), RULES), changed_spy))[-1]
@@ -80,7 +85,7 @@ def test_bars_older_than_the_lookback_matter_only_to_recursions(spec: FactorSpec
 
 @pytest.mark.parametrize("spec", FACTORS, ids=[spec.name for spec in FACTORS])
 def test_factor_reads_the_inputs_that_it_declares_and_no_others(spec: FactorSpec) -> None:
-    bars = markets.walk(8, seed=23)
+    bars = _wide(markets.walk(40, seed=23, drift=0.004))
     noise = 1.0 + 0.3 * np.random.default_rng(1).random(bars.shape[1:])
     series = carry_series(markets.panel_of(bars), RULES)
     values = spec.formula(Indicators(series, SPY))[-1]

@@ -17,7 +17,7 @@ from services.scorer.engine import FactorEngine
 from services.scorer.factors import FACTORS
 from services.scorer.regime import CONTEXT_SYMBOLS, find_regime
 from services.scorer.series import carry_series
-from tests.scorer import oracles
+from tests.scorer import oracles, plain
 from tests.scorer.tolerance import tolerance
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -68,7 +68,7 @@ def test_factors_of_200_real_symbols_equal_their_oracles(market: Panel) -> None:
     assert series.scored.sum() > 150
     wrong = []
     for j in np.flatnonzero(series.scored).tolist():
-        bars = oracles.Bars.of(series, j, spy)
+        bars = plain.Bars.of(series, j, spy)
         for column, spec in enumerate(FACTORS):
             expected, value = oracles.value(spec.name, bars), values[j, column]
             same = np.isnan(value) and np.isnan(expected)
