@@ -10,7 +10,7 @@ from services.scorer.windows import Windows, padded, share
 
 Array = NDArray[np.float64]
 
-ROUNDING_POINTS: Final = 1e-9
+ROUNDING_POINTS: Final = 1e-4
 
 
 class Indicators(Windows):
@@ -87,7 +87,8 @@ class Indicators(Windows):
     def stochastic_rsi(self) -> tuple[Array, Array]:
         """Stochastic 14, 3 of the RSI 14 as TA-Lib: %K, raw, and %D, its mean of 3; without a range 0.
 
-        The RSI of a price that stands still stays where it is but for its last bits: a range of those is none.
+        After a jump, or at a price that stands still, the RSI stays where it is but for its last bits: a range of
+        under ROUNDING_POINTS is none.
         """
 
         def compute() -> Array:

@@ -26,10 +26,11 @@ def value(name: str, bars: Bars) -> float:
 
 
 def _is_rough(name: str, bars: Bars) -> bool:
-    """Tell where TA-Lib's running sums hold little but rounding: after a jump, without a move, almost no volume."""
+    """Tell where rounding decides TA-Lib's value: running sums after a jump or without a move, or equal prices."""
     ratio = float(bars.high.max() / bars.low.min())
     still = any(plain.flat(x[-7:].tolist()) for x in (bars.close, bars.volume))
-    return ratio > JUMPS.get(name, 1e6) or still or float(bars.volume.max()) < 1.0
+    tied = name == "mfi_14" and plain.tied(bars, 15)
+    return ratio > JUMPS.get(name, 1e6) or still or tied or float(bars.volume.max()) < 1.0
 
 
 def _keltner(b: Bars) -> tuple[float, float]:

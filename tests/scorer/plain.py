@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -83,7 +84,18 @@ def typical(b: Bars, n: int) -> list[float]:
 def place(x: Sequence[float]) -> float:
     """Where the last value lies between the lowest, 0, and the highest, 100; NaN where nothing lies between them."""
     span = max(x) - min(x)
-    return math.nan if span < 1e-9 else 100 * (x[-1] - min(x)) / span
+    return math.nan if span < 1e-4 else 100 * (x[-1] - min(x)) / span
+
+
+def rounded_typical(b: Bars, n: int) -> list[float]:
+    """Give typical prices added up in the order of the factors, which decides between prices that are really equal."""
+    return [(h + low + c) / 3 for h, low, c in zip(last(b.high, n), last(b.low, n), last(b.close, n), strict=True)]
+
+
+def tied(b: Bars, n: int) -> bool:
+    """Tell whether some typical price is that of the session before but for rounding."""
+    prices = rounded_typical(b, min(n, len(b.close)))
+    return any(abs(now - before) < 1e-12 * now for before, now in pairwise(prices))
 
 
 def gap_mean(b: Bars) -> float:
@@ -167,7 +179,7 @@ def money_flow(b: Bars) -> float:
 
 
 def money_flow_index(b: Bars) -> float:
-    prices, volume = typical(b, 15), last(b.volume, 14)
+    prices, volume = rounded_typical(b, 15), last(b.volume, 14)
     flows = [prices[k + 1] * volume[k] for k in range(14)]
     inflow = math.fsum(flow for k, flow in enumerate(flows) if prices[k + 1] > prices[k])
     outflow = math.fsum(flow for k, flow in enumerate(flows) if prices[k + 1] < prices[k])

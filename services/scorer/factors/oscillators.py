@@ -115,7 +115,12 @@ SPECS = (
     ),
     _stochastic("stoch_k", 0, 16, "Close in the range of 14 sessions, averaged over 3; 0 to 100."),
     _stochastic("stoch_d", 1, 18, "Mean of the last 3 values of stoch_k."),
-    _stochastic_rsi("stochrsi_k", 0, 28, "rsi_14 in its own range of 14 sessions, not averaged; 0 to 100."),
+    _stochastic_rsi(
+        "stochrsi_k",
+        0,
+        28,
+        "rsi_14 in its own range of 14 sessions, not averaged; 0 to 100, a range under 0.0001 counting as none.",
+    ),
     _stochastic_rsi("stochrsi_d", 1, 30, "Mean of the last 3 values of stochrsi_k."),
     FactorSpec(
         name="williams_r_14",
