@@ -70,7 +70,8 @@ def test_factor_exists_from_its_lookback_on_and_not_before(spec: FactorSpec, sta
 
 def _wide(bars: np.ndarray) -> np.ndarray:
     """Widen the ranges, so that flags which compare them are sometimes 1."""
-    return bars * np.array([1.0, 1.02, 0.98, 1.0, 1.0])[:, None, None]
+    wide: np.ndarray = bars * np.array([1.0, 1.02, 0.98, 1.0, 1.0])[:, None, None]
+    return wide
 
 
 @pytest.mark.parametrize("spec", FACTORS, ids=[spec.name for spec in FACTORS])
