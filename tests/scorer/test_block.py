@@ -10,7 +10,7 @@ from services.market.scoring import ScoringConfig
 from services.market.vocabulary import Flag, Reason
 from services.scorer.block import ScoredBlock, score_panel
 from services.scorer.engine import FactorEngine
-from services.scorer.kernels import carry, extremes, moving, relative, reversal, shape, wilder
+from services.scorer.kernels import carry, extremes, finite, moving, relative, reversal, shape, wilder
 from tests.scorer import markets
 
 SYMBOLS = 515
@@ -142,7 +142,7 @@ def test_warming_compiles_all_there_is_whatever_the_arrays_of_a_panel(engine: Fa
     frozen.flags.writeable = False
     for odd in (frozen, bars[:, :, ::2], bars[:, :, :1], np.asfortranarray(bars), np.tile(bars, (1, 2, 1))):
         score_panel(markets.panel_of(odd), None if odd is frozen else np.resize(SPY, markets.SESSIONS), engine)
-    modules = (carry, extremes, moving, relative, reversal, shape, wilder)
+    modules = (carry, extremes, finite, moving, relative, reversal, shape, wilder)
     compiled = {name: item for module in modules for name, item in vars(module).items() if hasattr(item, "signatures")}
     assert {"carry", "total", "ema", "regression", "parabolic", "skewness"} <= set(compiled)
     # Those that only other kernels call are compiled into them.
