@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from services.market.panel import FIELDS, Panel
 from services.market.scoring import ScoringConfig
-from services.scorer.factors import FACTORS
+from services.scorer.factors.registry import FACTORS
 from services.scorer.factors.spec import FactorSpec
 from services.scorer.formulas import last_values
 from services.scorer.rating import RATING_COLUMNS

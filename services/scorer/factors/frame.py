@@ -1,0 +1,170 @@
+"""Factors of a plain data frame, in two lines, by the formulas of a scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from services.market.panel import FIELDS, Panel
+from services.market.scoring import ScoringConfig
+from services.scorer.factors.registry import FACTORS
+from services.scorer.formulas import last_values, values_at
+from services.scorer.series import carry_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from services.market.scoring import HistoryRules
+    from services.scorer.factors.spec import FactorSpec
+
+    Array = NDArray[np.float64]
+
+BLOCK = 128
+"""Symbols computed together."""
+
+
+class Table(Protocol):
+    """A data frame, as far as it matters here: columns by name. It can be made from a dict of columns."""
+
+    def __getitem__(self, name: str, /) -> Any:  # noqa: ANN401  # a column of whichever library
+        """Return a column."""
+        ...
+
+
+Frame = TypeVar("Frame", bound=Table)
+
+
+def compute(
+    frame: Frame, names: Sequence[str] | None = None, *, history: bool = False, benchmark: str = "SPY"
+) -> Frame:
+    """Compute factors of a long frame of daily bars: of pandas, of polars, or a dict of arrays.
+
+    Sessions are the dates that occur in the frame; a session without a bar of a symbol is carried, as in a scan.
+
+    Args:
+        frame: a row a symbol and date, in any order, with the columns symbol, date (dates, or ISO text), open, high,
+            low, close (one currency) and volume, adjusted for splits. A row with a NaN among these is no bar.
+        names: factors to compute, names of `FACTORS`; None for all.
+        history: False for a row a symbol at the last session, computed as a scan does, on the newest 300 sessions; a
+            symbol whose last bar is more than 5 sessions older is left out. True for a value at each row of the frame,
+            in its order; averages then remember everything since the symbol's first bar.
+        benchmark: symbol that market-relative factors compare with; where the frame lacks it they are NaN.
+
+    Returns:
+        A frame of the caller's kind with symbol, date and a float64 column a factor; NaN = no value, also where a
+        symbol has too few bars for a factor.
+
+    Raises:
+        ValueError: a factor is unknown, or two rows have the same symbol and date.
+    """
+    specs = _chosen(names)
+    bars = _Bars.of(frame)
+    rules = replace(ScoringConfig.load().history, early_sessions=1, minimum_bars=1)
+    if history:
+        known = {"symbol": frame["symbol"], "date": frame["date"]}
+        columns = known | _every_row(specs, bars, benchmark, rules)
+    else:
+        columns = _last_session(specs, bars, benchmark, rules)
+    make: Any = type(frame)
+    made: Frame = make(columns)
+    return made
+
+
+def _chosen(names: Sequence[str] | None) -> tuple[FactorSpec, ...]:
+    if names is None:
+        return FACTORS
+    known = {spec.name: spec for spec in FACTORS}
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise ValueError(f"there is no factor {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return tuple(known[name] for name in dict.fromkeys(names))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bars:
+    """The bars of a frame.
+
+    Attributes:
+        symbols: in the order of their first rows.
+        days: (session,) int32, days since 1970-01-01, ascending.
+        values: (field, session, symbol) float64; NaN = no bar.
+        session: (row,) int64, position of the row's date in `days`.
+        column: (row,) int64, position of the row's symbol in `symbols`.
+    """
+
+    symbols: tuple[str, ...]
+    days: NDArray[np.int32]
+    values: Array
+    session: NDArray[np.int64]
+    column: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, frame: Table) -> _Bars:
+        """Read a frame."""
+        symbols, column = _codes(np.asarray(frame["symbol"]))
+        dates = np.asarray(frame["date"]).astype("datetime64[D]").astype(np.int32)
+        days, session = np.unique(dates, return_inverse=True)
+        place = session * len(symbols) + column
+        if len(np.unique(place)) != len(place):
+            raise ValueError("two rows have the same symbol and date")
+        values = np.full((len(FIELDS), len(days), len(symbols)), np.nan)
+        for field, name in zip(values, FIELDS, strict=True):
+            field[session, column] = np.asarray(frame[name], np.float64)
+        return cls(symbols, days, values, session, column)
+
+    def block(self, begin: int, end: int) -> Panel:
+        """Cut to some symbols."""
+        fetched = np.ones(len(self.days), np.bool_)
+        return Panel(self.symbols[begin:end], self.days, fetched, np.ascontiguousarray(self.values[:, :, begin:end]))
+
+    def closes(self, symbol: str, rules: HistoryRules) -> Array | None:
+        """Return a symbol's carried closes over the newest sessions; None if there are none."""
+        if symbol not in self.symbols:
+            return None
+        at = self.symbols.index(symbol)
+        return carry_series(self.block(at, at + 1), rules).closes().get(symbol)
+
+
+def _codes(column: NDArray[Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Number symbols in the order of their first rows; a run of equal ones is looked up once."""
+    if not len(column):
+        return (), np.empty(0, np.int64)
+    starts = np.flatnonzero(np.concatenate([[True], column[1:] != column[:-1]]))
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(str(column[start]), len(numbers)) for start in starts.tolist()]
+    return tuple(numbers), np.repeat(np.array(codes, np.int64), np.diff(np.append(starts, len(column))))
+
+
+def _last_session(specs: tuple[FactorSpec, ...], bars: _Bars, benchmark: str, rules: HistoryRules) -> dict[str, object]:
+    spy = bars.closes(benchmark, rules)
+    symbols: list[str] = []
+    parts = [np.empty((0, len(specs)))]
+    for begin in range(0, len(bars.symbols), BLOCK):
+        series = carry_series(bars.block(begin, begin + BLOCK), rules)
+        symbols += [symbol for symbol, kept in zip(series.symbols, series.scored.tolist(), strict=True) if kept]
+        parts.append(last_values(specs, series, spy)[series.scored])
+    values = np.concatenate(parts)
+    dates = np.repeat(bars.days[-1:].astype("datetime64[D]"), len(symbols))
+    columns = {spec.name: values[:, number].copy() for number, spec in enumerate(specs)}
+    return {"symbol": symbols, "date": dates, **columns}
+
+
+def _every_row(specs: tuple[FactorSpec, ...], bars: _Bars, benchmark: str, rules: HistoryRules) -> dict[str, object]:
+    sessions = len(bars.days)
+    rules = replace(rules, sessions=sessions, stale_sessions=sessions)
+    spy = bars.closes(benchmark, rules)
+    columns = {spec.name: np.empty(len(bars.column)) for spec in specs}
+    order = np.argsort(bars.column, kind="stable")
+    for begin in range(0, len(bars.symbols), BLOCK):
+        rows = order[slice(*np.searchsorted(bars.column, (begin, begin + BLOCK), sorter=order))]
+        series = carry_series(bars.block(begin, begin + BLOCK), rules)
+        known = values_at(specs, series, spy, np.arange(sessions))
+        for name, values in known.items():
+            columns[name][rows] = values[bars.session[rows], bars.column[rows] - begin]
+    return dict(columns)
