@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from services.scorer.factors import FACTORS
+from services.scorer.factors import FACTORS, WEEKLY
 from services.scorer.factors.spec import FactorSpec, Family
 from tests.scorer import oracles
 
@@ -26,12 +26,19 @@ HEAD: Final = """\
   20), without any move, and between equal prices.
 - **No value** tells when there is none; "short" is fewer sessions than the lookback.
 """
+FOOT: Final = """
+## Weekly
+
+{names}: the same formulas over weeks (from Monday on, of the newest 504 sessions; the last week ends with as_of, and is
+marked while it runs), for data frames: `factors.weekly`. They are no columns of a scan.
+"""
 
 
 def page() -> str:
     """Return the page."""
+    names = [f"`{spec.name}`" for spec in WEEKLY]
     head = HEAD.format(count=len(FACTORS), exact=len(oracles.EXACT))
-    return head + "".join(line for family in Family for line in _section(family))
+    return head + "".join(line for family in Family for line in _section(family)) + FOOT.format(names=", ".join(names))
 
 
 def _section(family: Family) -> Iterator[str]:

@@ -1,6 +1,10 @@
-"""Factors: `compute` for a data frame, `FACTORS` for what there is. `registry` says how to add one."""
+"""Factors: `compute` and `weekly` for a data frame, `FACTORS` and `WEEKLY` for what there is.
 
-from services.scorer.factors.frame import compute
+`registry` says how to add one.
+"""
+
+from services.scorer.factors.frame import compute, weekly
 from services.scorer.factors.registry import FACTORS
+from services.scorer.factors.weekly import WEEKLY
 
-__all__ = ["FACTORS", "compute"]
+__all__ = ["FACTORS", "WEEKLY", "compute", "weekly"]

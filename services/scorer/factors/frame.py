@@ -11,16 +11,19 @@ import numpy as np
 from services.market.panel import FIELDS, Panel
 from services.market.scoring import ScoringConfig
 from services.scorer.factors.registry import FACTORS
+from services.scorer.factors.weekly import WEEKLY
 from services.scorer.formulas import last_values, values_at
 from services.scorer.series import carry_series
+from services.scorer.weeks import WEEKLY_SESSIONS, is_running, week_series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from services.market.scoring import HistoryRules
     from services.scorer.factors.spec import FactorSpec
+    from services.scorer.series import Series
 
     Array = NDArray[np.float64]
 
@@ -72,6 +75,32 @@ def compute(
         columns = _last_session(specs, bars, benchmark, rules)
     make: Any = type(frame)
     made: Frame = make(columns)
+    return made
+
+
+def weekly(frame: Frame) -> Frame:
+    """Compute the weekly factors (sma_10, sma_20, sma_40, rsi_14, macd, roc_10, adx_14 over weeks) at the last session.
+
+    Weeks are made of the newest 504 sessions, from Monday on; the last one ends with the last session.
+
+    Args:
+        frame: daily bars, as in `compute`.
+
+    Returns:
+        A frame of the caller's kind, a row a symbol, with symbol, date, week_running (whether the exchange has another
+        session in the last week) and a float64 column named weekly_<factor> each; NaN = too few weeks.
+
+    Raises:
+        ValueError: two rows have the same symbol and date, or the last date lies outside the known calendar.
+    """
+    bars = _Bars.of(frame)
+    rules = replace(ScoringConfig.load().history, sessions=WEEKLY_SESSIONS, early_sessions=1, minimum_bars=1)
+    days = bars.days[-WEEKLY_SESSIONS:]
+    columns = _last_session(WEEKLY, bars, "", rules, lambda series: week_series(series, days))
+    symbols, dates = columns.pop("symbol"), columns.pop("date")
+    running = np.full(len(dates), len(days) > 0 and is_running(int(days[-1])))
+    make: Any = type(frame)
+    made: Frame = make({"symbol": symbols, "date": dates, "week_running": running, **columns})
     return made
 
 
@@ -141,14 +170,20 @@ def _codes(column: NDArray[Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     return tuple(numbers), np.repeat(np.array(codes, np.int64), np.diff(np.append(starts, len(column))))
 
 
-def _last_session(specs: tuple[FactorSpec, ...], bars: _Bars, benchmark: str, rules: HistoryRules) -> dict[str, object]:
+def _last_session(
+    specs: tuple[FactorSpec, ...],
+    bars: _Bars,
+    benchmark: str,
+    rules: HistoryRules,
+    reshape: Callable[[Series], Series] = lambda series: series,
+) -> dict[str, Any]:
     spy = bars.closes(benchmark, rules)
     symbols: list[str] = []
     parts = [np.empty((0, len(specs)))]
     for begin in range(0, len(bars.symbols), BLOCK):
         series = carry_series(bars.block(begin, begin + BLOCK), rules)
         symbols += [symbol for symbol, kept in zip(series.symbols, series.scored.tolist(), strict=True) if kept]
-        parts.append(last_values(specs, series, spy)[series.scored])
+        parts.append(last_values(specs, reshape(series), spy)[series.scored])
     values = np.concatenate(parts)
     dates = np.repeat(bars.days[-1:].astype("datetime64[D]"), len(symbols))
     columns = {spec.name: values[:, number].copy() for number, spec in enumerate(specs)}

@@ -11,7 +11,8 @@ SMA = (10, 20, 50, 100, 200)
 EMA = (12, 20, 26, 50, 200)
 
 
-def _sma(n: int) -> FactorSpec:
+def sma(n: int) -> FactorSpec:
+    """Declare a simple moving average of the close."""
     return FactorSpec(
         name=f"sma_{n}",
         family=Family.TREND,
@@ -117,7 +118,7 @@ def _directional(name: str, position: int, lookback: int, description: str) -> F
     )
 
 
-_AVERAGES = (*(_sma(n) for n in SMA), *(_ema(n) for n in EMA))
+_AVERAGES = (*(sma(n) for n in SMA), *(_ema(n) for n in EMA))
 
 SPECS = (
     *_AVERAGES,
