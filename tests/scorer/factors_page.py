@@ -31,6 +31,17 @@ FOOT: Final = """
 
 {names}: the same formulas over weeks (from Monday on, of the newest 504 sessions; the last week ends with as_of, and is
 marked while it runs), for data frames: `factors.weekly`. They are no columns of a scan.
+
+## Over the cross-section
+
+Computed by the gateway over all scored symbols, before filters, for scans that name them among their factors:
+
+- `rs_rating`: min(99, floor(100 p)) of 0.4 ret_63 + 0.2 ret_126 + 0.2 ret_189 + 0.2 ret_252; NaN under 253 bars.
+- `momentum_percentile` (of mom_12_1), `volume_percentile` (of dollar_vol_20), `volatility_percentile` (of
+  vol_realized_60): p = (average rank - 0.5) / n, 0.5 where the value is missing.
+- The same with `_in_sector` behind: among the symbols of the same sector; unknown sectors are one together.
+
+Their oracle is a plain count.
 """
 
 
