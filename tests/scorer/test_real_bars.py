@@ -59,13 +59,15 @@ def closes_of(panel: Panel, end: int) -> dict[str, NDArray[np.float64]]:
     return carry_series(part_of(panel, columns, end), CONFIG.history).closes()
 
 
-def test_factors_of_200_real_symbols_equal_their_oracles(market: Panel) -> None:
+@pytest.mark.parametrize("file", ["bars_2017", "bars_2025", "bars_2026", "bars_etf_long"])
+def test_factors_of_real_symbols_equal_their_oracles(file: str) -> None:
+    market = read_panel(DATA / f"{file}.parquet", since=dt.date(2016, 1, 1))
     end = len(market.session_days)
     chosen = np.random.default_rng(61).permutation(len(market.symbols))[:200]
     series = carry_series(part_of(market, chosen, end), CONFIG.history)
     spy = closes_of(market, end)["SPY"]
     values = FactorEngine(CONFIG).compute(series, spy)
-    assert series.scored.sum() > 150
+    assert series.scored.sum() > min(150, 0.9 * len(chosen))
     wrong = []
     for j in np.flatnonzero(series.scored).tolist():
         bars = plain.Bars.of(series, j, spy)
