@@ -7,10 +7,10 @@ BARS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scan test check verify bench format lock models golden clean
+.PHONY: help setup scan test check verify bench format lock models golden factors-doc clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
 
 setup: $(INSTALLED) ## make .venv with `technic` in it
 
@@ -58,6 +58,9 @@ models: setup ## train the default models anew, on BARS or the real bars beside 
 
 golden: setup ## write the golden result of the simulated market anew
 	$(BIN)/python -m tests.system.golden $$(mktemp -d)
+
+factors-doc: setup ## write docs/factors.md anew from the registry
+	$(BIN)/python -m tests.scorer.factors_page
 
 clean: ## remove everything that can be made again
 	rm -rf .venv gen build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.gateway import cross_section
 from services.gateway.alphas import check_features
 from services.gateway.clients import FetchState, Header, ScoredBlock, Scoring
 from services.gateway.ledger import Ledger
@@ -27,7 +28,7 @@ from services.gateway.ranking import rank
 from services.gateway.request import require_known
 from services.gateway.result_hash import SUB_SCORES, result_hash
 from services.gateway.scored import Scored
-from services.gateway.universe import Listing, Universe, choose
+from services.gateway.universe import Attributes, Listing, Universe, choose
 from services.market.errors import BudgetSpentError, ConfigMismatchError, TechnicError
 from services.market.regime import Regime
 
@@ -181,7 +182,7 @@ class _Scan:
         self._columns = header.column_versions
         if header.config_hash != self._scanner.config.config_hash:
             raise ConfigMismatchError("the scorer runs with another scoring configuration: deploy one version of both")
-        require_known("factors", self._request.factors, self._columns)
+        require_known("factors", self._request.factors, (*self._columns, *cross_section.NAMES))
         try:
             check_features(self._models, self._columns)
         except TechnicError as error:
@@ -223,8 +224,14 @@ class _Scan:
         began = self._tracker.elapsed()
         config = self._scanner.config
         self._tracker.enter(Stage.RANK, len(universe.symbols))
-        names = tuple(n for n in (*RANKED_COLUMNS, *self._request.factors) if n in self._columns) or RANKED_COLUMNS
+        asked = self._request.factors
+        read = dict.fromkeys((*RANKED_COLUMNS, *asked, *cross_section.inputs(asked)))
+        names = tuple(name for name in read if name in self._columns) or RANKED_COLUMNS
         candidates = self._scored.candidates(names, listing.attributes, alphas)
+        if self._columns:
+            sectors = [listing.attributes.get(symbol, Attributes()).sector for symbol in candidates.symbols]
+            ranks = cross_section.ranks(asked, candidates.columns, sectors)
+            candidates = replace(candidates, columns=candidates.columns | ranks)
         ranking = rank(candidates, config, config.profiles[self._request.profile])
         for omission in ranking.omissions:
             ledger.omit(omission.symbol, omission.reason, omission.value)

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from services.market.panel import FIELDS, Panel
 from services.market.scoring import ScoringConfig
-from services.scorer.factors import FACTORS
+from services.scorer.factors.registry import FACTORS
 from services.scorer.factors.spec import FactorSpec
-from services.scorer.indicators import Indicators
+from services.scorer.formulas import last_values
 from services.scorer.quality import suspect_flags
 from services.scorer.rating import RATING_COLUMNS
 from services.scorer.series import Series, carry_series
@@ -47,16 +47,7 @@ class FactorEngine:
             (symbol, factor) float64, C order. A value that does not exist (too little history, a range of zero) is NaN,
             always the same one, and never inf.
         """
-        symbols = len(series.symbols)
-        if not series.scored.any():
-            return np.full((symbols, len(self.specs)), np.nan)
-        indicators = Indicators(series, benchmark)
-        values = np.empty((symbols, len(self.specs)))
-        with np.errstate(all="ignore"):
-            for column, spec in enumerate(self.specs):
-                values[:, column] = spec.formula(indicators)[-1]
-        values[~np.isfinite(values)] = np.nan
-        return values
+        return last_values(self.specs, series, benchmark)
 
     def warm(self) -> None:
         """Compile every kernel, or load it from numba's cache: seconds once, then about a third of one."""

@@ -1,14 +1,33 @@
 """Factors and TechRating of past sessions, from the same formulas as a scan's: what models are trained on."""
 
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
-from services.scorer.engine import FactorEngine
-from services.scorer.indicators import Indicators
+from services.scorer.formulas import values_at
 from services.scorer.rating import rate
-from services.scorer.series import Series
+from services.scorer.series import carry_series
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Executor, Future
+
+    from numpy.typing import NDArray
+
+    from services.market.panel import Panel
+    from services.market.scoring import HistoryRules
+    from services.scorer.engine import FactorEngine
+    from services.scorer.series import Series
+
+    Array = NDArray[np.float64]
+
+BLOCK_BARS = 96_000
+"""Bars of a block at most, but for a single symbol: all columns of so many take 85 MB."""
+BLOCK_SYMBOLS = 256
 
 
 def factor_history(
@@ -30,12 +49,60 @@ def factor_history(
         (position, symbol) float64 by column. Each value reads its own session and earlier ones only; what does not
         exist is NaN, never inf.
     """
-    first = int(positions[0])
-    indicators = Indicators(series, benchmark, series.bars.shape[1] - first)
-    columns: dict[str, Array] = {}
+    columns = values_at(engine.specs, series, benchmark, positions)
     with np.errstate(all="ignore"):
-        for spec in engine.specs:
-            values = spec.formula(indicators)[positions - first]
-            values[~np.isfinite(values)] = np.nan
-            columns[spec.name] = values
         return columns | rate(columns, series.bars[3, positions], engine.config.rating_weights)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryBlock:
+    """The history of some symbols.
+
+    Attributes:
+        symbols: in the panel's order.
+        columns: (session, symbol) float64 by name, those of `FactorEngine.columns`; NaN = no value.
+    """
+
+    symbols: tuple[str, ...]
+    columns: dict[str, Array]
+
+
+def whole(rules: HistoryRules, sessions: int) -> HistoryRules:
+    """Let series have so many sessions, a symbol any number of bars, and one that died keep its last close."""
+    return replace(rules, sessions=sessions, early_sessions=1, minimum_bars=1, stale_sessions=sessions)
+
+
+def full_history(
+    panel: Panel, benchmark: Array | None, engine: FactorEngine, pool: Executor, workers: int
+) -> Iterator[HistoryBlock]:
+    """Compute every column at every session, some symbols at a time, in the panel's order.
+
+    All columns of a market over years do not fit in memory, so no more than `workers` + 1 blocks are ever there; how
+    fast the caller takes them sets the pace.
+
+    Args:
+        panel: bars; sessions after the last hole of `session_fetched` count.
+        benchmark: (session,) float64, SPY's carried closes over the panel's sessions; None: market-relative factors
+            are NaN.
+        engine: factors and configuration, warm.
+        pool: threads that compute.
+        workers: how many of them may be busy at once.
+    """
+    sessions = len(panel.session_days)
+    rules = whole(engine.config.history, sessions)
+    positions = np.arange(sessions)
+    width = min(BLOCK_SYMBOLS, max(1, BLOCK_BARS // max(1, sessions)))
+
+    def compute(begin: int) -> HistoryBlock:
+        part = slice(begin, begin + width)
+        bars = np.ascontiguousarray(panel.bars[:, :, part])
+        series = carry_series(replace(panel, symbols=panel.symbols[part], bars=bars, flags=panel.flags[part]), rules)
+        return HistoryBlock(series.symbols, factor_history(series, benchmark, engine, positions))
+
+    working: deque[Future[HistoryBlock]] = deque()
+    for begin in range(0, len(panel.symbols), width):
+        working.append(pool.submit(compute, begin))
+        if len(working) > workers:
+            yield working.popleft().result()
+    while working:
+        yield working.popleft().result()

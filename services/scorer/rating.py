@@ -1,4 +1,4 @@
-"""Sub-scores, TechRating and risk, from factors (scoring.md). A factor that is missing adds nothing."""
+"""Sub-scores, TechRating, the predecessor's rating and risk, from factors. A factor that is missing adds nothing."""
 
 from collections.abc import Mapping
 
@@ -19,6 +19,7 @@ RATING_COLUMNS = (
     "breakout_score",
     "risk",
     "close",
+    "legacy_tech_rating",
 )
 """What `rate` gives beside the factors, in the order of the columns."""
 
@@ -36,7 +37,8 @@ def rate(factors: Mapping[str, Array], close: Array, weights: RatingWeights) -> 
 
     Returns:
         (symbol,) float64 for each of `RATING_COLUMNS`. risk is 1 for a quiet symbol and 0 for an ATR of 2 % or more,
-        NaN without an ATR.
+        NaN without an ATR. legacy_tech_rating, for comparison alone, is the predecessor's formula with its own fixed
+        weights and its flaws (it cannot go short, and quiet symbols lead); NaN without an ATR.
     """
     scores = {
         "trend_score": _trend(factors, close),
@@ -53,7 +55,8 @@ def rate(factors: Mapping[str, Array], close: Array, weights: RatingWeights) -> 
         + weights.breakout * scores["breakout_score"]
     )
     risk = np.clip(1.0 - 50.0 * factors["atr_pct_14"], 0.0, 1.0)
-    return {"tech_rating": rating, **scores, "risk": risk, "close": close}
+    legacy = _legacy(factors, close) * (0.7 + 0.3 * risk)
+    return {"tech_rating": rating, **scores, "risk": risk, "close": close, "legacy_tech_rating": legacy}
 
 
 def factor_flags(factors: Mapping[str, Array], thresholds: FlagThresholds) -> NDArray[np.uint32]:
@@ -91,6 +94,19 @@ def _oscillator(f: Mapping[str, Array]) -> Array:
 def _breakout(f: Mapping[str, Array]) -> Array:
     place = _points(f["pct_from_high_20"] > -0.01) - _points(f["pct_from_low_20"] < 0.01)
     return place + _points(f["ret_5"] > 0.02) - _points(f["ret_5"] < -0.02)
+
+
+def _legacy(f: Mapping[str, Array], close: Array) -> Array:
+    """Add up the predecessor's sub-scores, before its factor of risk."""
+    rsi, spike, atr_pct, high = f["rsi_14"], f["vol_spike"], f["atr_pct_14"], f["pct_from_high_20"]
+    trend = _points(f["sma_20"] > f["sma_50"]) + _points(f["sma_50"] > f["sma_200"]) + _points(close > f["sma_20"])
+    strength = _points(rsi > 55.0) + _points(rsi > 65.0) - _points(rsi < 45.0) - _points(rsi < 40.0)
+    momentum = strength + _points(f["macd_hist"] > 0.0) + _points(high > -0.03)
+    volume = _points(spike > 1.5) + _points(spike > 1.2) - _points(spike < 0.7)
+    volatility = _points(atr_pct < 0.01) - _points(atr_pct > 0.03)
+    oscillator = _points((rsi >= 55.0) & (rsi <= 65.0)) - _points(rsi > 70.0) - _points(rsi < 40.0)
+    breakout = _points(high > -0.01) + _points(f["ret_5"] > 0.02)
+    return 3.0 * trend + 3.0 * momentum + 2.0 * volume + volatility + oscillator + breakout
 
 
 def _points(condition: NDArray[np.bool_]) -> Array:

@@ -1,4 +1,4 @@
-"""The scorer's RPC: converts messages and calls the core."""
+"""The scorer's RPCs: convert messages and call the core."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from services.market.errors import InvalidRequestError
 from services.rpc.wire import flags_to_bytes, matrix_to_bytes, omissions_to_messages, regime_to_message
 from services.scorer.bars import FetchState
+from services.scorer.factors.spec import Family
 from technic.v1 import scorer_service_pb2 as pb
 from technic.v1 import scorer_service_pb2_grpc
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import grpc
 
     from services.scorer.block import ScoredBlock
+    from services.scorer.factors.spec import FactorSpec
     from services.scorer.scoring import UniverseScorer
 
 SYMBOL_LIMIT = 20_000
@@ -57,6 +59,32 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
             compute_seconds=summary.compute_s,
         )
         await context.write(pb.ScoreUniverseResponse(summary=message))
+
+    async def ListFactors(  # noqa: N802  # grpc's name
+        self,
+        request: pb.ListFactorsRequest,
+        context: grpc.aio.ServicerContext[Any, pb.ListFactorsResponse],  # noqa: ARG002  # grpc's signature
+    ) -> pb.ListFactorsResponse:
+        """Describe the factors."""
+        if request.family and request.family not in set(Family):
+            raise InvalidRequestError(f"family {request.family!r} is not one of: {', '.join(Family)}")
+        specs = [spec for spec in self._scorer.engine.specs if request.family in {"", spec.family}]
+        return pb.ListFactorsResponse(factors=map(_factor, specs))
+
+
+def _factor(spec: FactorSpec) -> pb.Factor:
+    return pb.Factor(
+        name=spec.name,
+        family=spec.family,
+        unit=spec.unit,
+        lookback_sessions=spec.lookback,
+        inputs=spec.inputs,
+        nan_rule=spec.nan_rule,
+        source=spec.source,
+        description=spec.description,
+        version=spec.version,
+        recursive=spec.recursive,
+    )
 
 
 def _message(event: FetchState | ScoredBlock) -> pb.ScoreUniverseResponse:

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import talib
 from numpy.typing import NDArray
 
@@ -80,3 +81,47 @@ def _talib_25(opened: Array, high: Array, low: Array, close: Array, volume: Arra
     talib.ROC(close, 10)
     talib.AROON(high, low, 25)
     talib.BOP(opened, high, low, close)
+
+
+def pandas_loop(bars: Array) -> float:
+    """Return the CPU seconds of 25 indicators in pandas, symbol by symbol; bars as in `talib_loop`."""
+    frames = [pd.DataFrame(symbol.T, columns=list(FIELDS)) for symbol in bars]
+    began = time.thread_time()
+    for frame in frames:
+        _pandas_25(frame)
+    return time.thread_time() - began
+
+
+def _pandas_25(bars: pd.DataFrame) -> None:
+    """Compute indicators of the same kinds as `_talib_25`, as they are usually written."""
+    high, low, close, volume = bars["high"], bars["low"], bars["close"], bars["volume"]
+    change = close.diff()
+    before = close.shift()
+    for period in (10, 20, 50, 100, 200):
+        close.rolling(period).mean()
+    for period in (10, 20, 50):
+        close.ewm(span=period, adjust=False).mean()
+    for period in (14, 2):
+        gain = change.clip(lower=0).ewm(alpha=1 / period, adjust=False).mean()
+        100 - 100 / (1 + gain / (-change.clip(upper=0)).ewm(alpha=1 / period, adjust=False).mean())
+    line = close.ewm(span=12, adjust=False).mean() - close.ewm(span=26, adjust=False).mean()
+    line - line.ewm(span=9, adjust=False).mean()
+    close.rolling(20).mean() + 2 * close.rolling(20).std(ddof=0)
+    span = pd.concat([high - low, (high - before).abs(), (low - before).abs()], axis=1).max(axis=1)
+    span_mean = span.ewm(alpha=1 / 14, adjust=False).mean()
+    span_mean / close
+    up, down = high.diff(), -low.diff()
+    plus = 100 * up.where((up > down) & (up > 0), 0.0).ewm(alpha=1 / 14, adjust=False).mean() / span_mean
+    minus = 100 * down.where((down > up) & (down > 0), 0.0).ewm(alpha=1 / 14, adjust=False).mean() / span_mean
+    ((plus - minus).abs() / (plus + minus)).ewm(alpha=1 / 14, adjust=False).mean()
+    top, bottom = high.rolling(14).max(), low.rolling(14).min()
+    ((close - bottom) / (top - bottom)).rolling(3).mean().rolling(3).mean()
+    (close - top) / (top - bottom)
+    typical = (high + low + close) / 3
+    (typical - typical.rolling(20).mean()) / typical.rolling(20).std(ddof=0)
+    flow = typical * volume
+    flow.where(typical.diff() > 0, 0.0).rolling(14).sum() / flow.rolling(14).sum()
+    (np.sign(change) * volume).cumsum()
+    close.pct_change(10)
+    high.rolling(26).max(), low.rolling(26).min()
+    (close - bars["open"]) / (high - low)

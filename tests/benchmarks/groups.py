@@ -7,6 +7,7 @@ from typing import Final
 from tests.benchmarks.bench import Bench, hot_services
 from tests.benchmarks.fetcher import measure_fetcher
 from tests.benchmarks.figures import Figure
+from tests.benchmarks.histories import measure_histories
 from tests.benchmarks.parts import measure_decode, measure_factors, measure_symbol_bars
 from tests.benchmarks.predecessor import measure_peer
 from tests.benchmarks.scan_figures import scan_figures
@@ -41,6 +42,8 @@ async def _wire(bench: Bench) -> AsyncIterator[Figure]:
 
 async def _parts(bench: Bench) -> AsyncIterator[Figure]:
     for figure in measure_factors(bench.scale):
+        yield figure
+    for figure in measure_histories(bench.scale):
         yield figure
     for figure in measure_decode(bench.provider, bench.scale):
         yield figure

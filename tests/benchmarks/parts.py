@@ -19,7 +19,7 @@ from services.scorer.block import score_panel
 from services.scorer.engine import FactorEngine
 from tests.benchmarks.blocking import BlockingClient
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.floors import talib_loop
+from tests.benchmarks.floors import pandas_loop, talib_loop
 from tests.benchmarks.scale import AS_OF, BLOCK, SESSIONS, Scale
 from tests.benchmarks.stacks import KEY, Provider
 from tests.scorer.markets import walk
@@ -29,6 +29,7 @@ FACTORS_LIMIT: Final = 0.5
 _PEER_BODIES: Final = 10
 _SINGLE_BODIES: Final = 100
 _RANGE: Final = "/v2/aggs/ticker/{symbol}/range/1/day/{first}/{last}?adjusted=false&sort=asc&limit=50000"
+_PEER_SYMBOLS: Final = 60
 _GROUPED: Final = "/v2/aggs/grouped/locale/us/market/stocks/{day}?adjusted=false&include_otc=false"
 
 
@@ -53,6 +54,13 @@ def measure_factors(scale: Scale) -> Iterator[Figure]:
         ours.append(time.thread_time() - began)
         floors.append(talib_loop(by_symbol))
     floor = median(floors)
+    some = by_symbol[:: max(1, len(by_symbol) // _PEER_SYMBOLS)]
+    yield Figure(
+        f"factors: peer, 25 indicators in pandas, symbol by symbol, {scale.rows:,} x {SESSIONS}, one core",
+        "CPU s",
+        (pandas_loop(some) * len(by_symbol) / len(some),),
+        note=f"scaled up from {len(some)} symbols",
+    )
     yield Figure(
         f"factors: {len(engine.names)} factors and ratings, {scale.rows:,} x {SESSIONS}, one core",
         "CPU s",

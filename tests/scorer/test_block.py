@@ -10,7 +10,7 @@ from services.market.scoring import ScoringConfig
 from services.market.vocabulary import Flag, Reason
 from services.scorer.block import ScoredBlock, score_panel
 from services.scorer.engine import FactorEngine
-from services.scorer.kernels import carry, extremes, moving, quality, relative, wilder
+from services.scorer.kernels import carry, extremes, finite, moving, quality, relative, reversal, shape, wilder
 from tests.scorer import markets
 
 SYMBOLS = 515
@@ -78,9 +78,12 @@ def test_rows_are_bitwise_equal_in_any_order(engine: FactorEngine, bars: np.ndar
     assert_same_rows([score_panel(part_of(bars, order), SPY, engine)], whole)
 
 
-def test_rows_are_bitwise_equal_on_two_threads(engine: FactorEngine, bars: np.ndarray, whole: ScoredBlock) -> None:
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+def test_rows_are_bitwise_equal_on_any_number_of_threads(
+    threads: int, engine: FactorEngine, bars: np.ndarray, whole: ScoredBlock
+) -> None:
     parts = [part_of(bars, part) for part in np.array_split(np.arange(SYMBOLS), 12)]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         blocks = list(pool.map(lambda part: score_panel(part, SPY, engine), parts))
     assert_same_rows(blocks, whole)
 
@@ -139,8 +142,8 @@ def test_warming_compiles_all_there_is_whatever_the_arrays_of_a_panel(engine: Fa
     frozen.flags.writeable = False
     for odd in (frozen, bars[:, :, ::2], bars[:, :, :1], np.asfortranarray(bars), np.tile(bars, (1, 2, 1))):
         score_panel(markets.panel_of(odd), None if odd is frozen else np.resize(SPY, markets.SESSIONS), engine)
-    modules = (carry, extremes, moving, quality, relative, wilder)
+    modules = (carry, extremes, finite, moving, quality, relative, reversal, shape, wilder)
     compiled = {name: item for module in modules for name, item in vars(module).items() if hasattr(item, "signatures")}
-    assert {"carry", "total", "ema", "regression"} <= set(compiled)
+    assert {"carry", "total", "ema", "regression", "parabolic", "skewness"} <= set(compiled)
     # Those that only other kernels call are compiled into them.
     assert {name for name, item in compiled.items() if len(item.signatures) > 1} == set()

@@ -1,14 +1,16 @@
 """The history that models are trained on is what scans would have seen, and nothing of what came later."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from services.market.panel import Panel
 from services.market.scoring import ScoringConfig
 from services.scorer.engine import FactorEngine
-from services.scorer.history import factor_history
+from services.scorer.history import factor_history, full_history, whole
 from services.scorer.series import carry_series
-from tests.scorer.markets import benchmark, panel_of, walk
+from tests.scorer.markets import benchmark, oddities, panel_of, walk
 
 POSITIONS = np.array([252, 270, 299])
 
@@ -54,3 +56,33 @@ def test_the_rating_of_a_past_session_is_there_and_finite(engine: FactorEngine, 
     columns = factor_history(carry_series(panel, engine.config.history), benchmark(), engine, POSITIONS)
     assert columns["tech_rating"].shape == (3, 6)
     assert np.isfinite(columns["tech_rating"]).all()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_full_history_comes_in_blocks_with_every_session_of_every_column(
+    workers: int, engine: FactorEngine, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.scorer.history.BLOCK_SYMBOLS", 4)
+    with ThreadPoolExecutor(workers) as pool:
+        blocks = list(full_history(panel, benchmark(), engine, pool, workers))
+    assert [block.symbols for block in blocks] == [panel.symbols[:4], panel.symbols[4:]]
+    series = carry_series(panel, whole(engine.config.history, 300))
+    expected = factor_history(series, benchmark(), engine, np.arange(300))
+    for name in engine.columns:
+        values = np.concatenate([block.columns[name] for block in blocks], axis=1)
+        np.testing.assert_array_equal(values, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_the_last_session_of_the_history_is_the_scan_of_the_same_array(odd: bool, engine: FactorEngine) -> None:  # noqa: FBT001
+    bars = np.stack(list(oddities().values()), axis=2) if odd else walk(300, seed=6)
+    series = carry_series(panel_of(bars), engine.config.history)
+    columns = factor_history(series, benchmark(), engine, np.arange(300))
+    scanned = engine.compute(series, benchmark())
+    for number, name in enumerate(engine.names):
+        np.testing.assert_allclose(columns[name][-1], scanned[:, number], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def test_an_empty_panel_has_no_history(engine: FactorEngine) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert list(full_history(panel_of(np.empty((5, 300, 0))), None, engine, pool, 1)) == []

@@ -22,14 +22,14 @@ RANGES = {
     "sma_20": (9.0, 10.0, 11.0),
     "sma_50": (9.0, 10.0, 11.0),
     "sma_200": (9.0, 10.0, 11.0),
-    "rsi_14": (0.0, 34.9, 35.0, 40.0, 45.0, 45.1, 50.0, 54.9, 55.0, 60.0, 65.0, 65.1, 100.0),
+    "rsi_14": (0.0, 34.9, 35.0, 39.9, 40.0, 45.0, 45.1, 50.0, 54.9, 55.0, 60.0, 65.0, 65.1, 70.0, 70.1, 100.0),
     "macd_hist": (-0.1, 0.0, 0.1),
     "pct_from_high_20": (-0.5, -0.03, -0.02, -0.01, -0.005, 0.0),
     "pct_from_low_20": (0.0, 0.005, 0.01, 0.02, 0.03, 0.5),
-    "vol_spike": (0.0, 1.0, 1.2, 1.3, 1.5, 1.6),
+    "vol_spike": (0.0, 0.7, 1.0, 1.2, 1.3, 1.5, 1.6),
     "ret_1": (-0.01, 0.0, 0.01),
     "ret_5": (-0.03, -0.02, 0.0, 0.02, 0.03),
-    "atr_pct_14": (0.0, 0.005, 0.02, 0.05),
+    "atr_pct_14": (0.0, 0.005, 0.01, 0.02, 0.03, 0.05),
     "dollar_vol_20": (1e6, 1e7, 1e8),
 }
 FACTORS = st.fixed_dictionaries({name: st.sampled_from((*values, math.nan)) for name, values in RANGES.items()})
@@ -67,7 +67,22 @@ def plain_rating(f: dict[str, float], close: float) -> dict[str, float]:
         "breakout_score": breakout,
         "risk": f["atr_pct_14"] if math.isnan(f["atr_pct_14"]) else max(0.0, min(1.0, 1 - 50 * f["atr_pct_14"])),
         "close": close,
+        "legacy_tech_rating": plain_legacy_rating(f, close),
     }
+
+
+def plain_legacy_rating(f: dict[str, float], close: float) -> float:
+    """The predecessor's rating of one symbol."""
+    rsi, spike, atr_pct, high = f["rsi_14"], f["vol_spike"], f["atr_pct_14"], f["pct_from_high_20"]
+    t = (f["sma_20"] > f["sma_50"]) + (f["sma_50"] > f["sma_200"]) + (close > f["sma_20"])
+    m = (rsi > 55) + (rsi > 65) - (rsi < 45) - (rsi < 40) + (f["macd_hist"] > 0) + (high > -0.03)
+    v = 2 if spike > 1.5 else 1 if spike > 1.2 else -1 if spike < 0.7 else 0
+    vol = (atr_pct < 0.01) - (atr_pct > 0.03)
+    osc = (55 <= rsi <= 65) - (rsi > 70 or rsi < 40)
+    brk = (high > -0.01) + (f["ret_5"] > 0.02)
+    if math.isnan(atr_pct):
+        return math.nan
+    return (3 * t + 3 * m + 2 * v + vol + osc + brk) * (0.7 + 0.3 * min(1.0, max(0.0, 1 - 50 * atr_pct)))
 
 
 @given(FACTORS, CLOSES)

@@ -18,6 +18,7 @@ from services.rpc.serve import ServerSpec, start
 from services.rpc.status import from_call
 from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omissions_from_messages, write_panel
 from services.scorer import __main__ as scorer
+from services.scorer.factors import FACTORS
 from services.scorer.regime import CONTEXT_SYMBOLS
 from services.scorer.settings import ScorerSettings
 from technic.v1 import fetcher_service_pb2 as fetcher_pb
@@ -209,6 +210,43 @@ async def test_a_cancelled_scoring_cancels_its_call_to_the_fetcher(
     call.cancel()
     async with asyncio.timeout(5):
         await fetcher.cancelled.wait()
+
+
+async def test_factors_are_listed_as_the_registry_declares_them(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub,
+) -> None:
+    answer = await stub.ListFactors(pb.ListFactorsRequest())
+    assert len(answer.factors) == len(FACTORS) >= 80
+    for factor, spec in zip(answer.factors, FACTORS, strict=True):
+        assert (factor.name, factor.family, factor.unit, factor.source) == (
+            spec.name,
+            spec.family,
+            spec.unit,
+            spec.source,
+        )
+        assert (factor.lookback_sessions, factor.version, factor.recursive) == (
+            spec.lookback,
+            spec.version,
+            spec.recursive,
+        )
+        assert (tuple(factor.inputs), factor.nan_rule, factor.description) == (
+            spec.inputs,
+            spec.nan_rule,
+            spec.description,
+        )
+
+
+async def test_factors_of_one_family_are_listed(stub: scorer_service_pb2_grpc.ScorerServiceStub) -> None:
+    answer = await stub.ListFactors(pb.ListFactorsRequest(family="volume"))
+    assert {factor.family for factor in answer.factors} == {"volume"}
+    assert "mfi_14" in {factor.name for factor in answer.factors}
+
+
+async def test_an_unknown_family_is_refused_by_name(stub: scorer_service_pb2_grpc.ScorerServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await stub.ListFactors(pb.ListFactorsRequest(family="volumes"))
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "'volumes' is not one of: returns, trend" in str(raised.value.details())
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import numpy as np
 
 from services.scorer.factors.spec import FactorSpec, Unit
-from tests.scorer import oracles
+from tests.scorer import plain
 
 
-def tolerance(spec: FactorSpec, expected: float, bars: oracles.Bars) -> float:
+def tolerance(spec: FactorSpec, expected: float, bars: plain.Bars) -> float:
     """1e-9 of the value or of what its unit is made of; of the largest input after jumps, as windows there cancel."""
     window = slice(None) if spec.recursive else slice(-spec.lookback, None)
     inputs = [getattr(bars, "spy" if field == "benchmark" else field)[window] for field in spec.inputs]

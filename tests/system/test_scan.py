@@ -156,6 +156,15 @@ async def test_a_profile_is_applied_and_named(stack: Stack) -> None:
     assert all(score >= 65 for batch in scan.rows for score in batch.scores)
 
 
+async def test_requested_ranks_come_with_the_rows(stack: Stack) -> None:
+    plain = await stack.scan(top_count=5)
+    scan = await stack.scan(factors=["rs_rating", "volume_percentile_in_sector"], top_count=5)
+    factors = {column.name: list(column.values) for column in scan.rows[0].factors}
+    assert all(0 <= value <= 99 for value in factors["rs_rating"] if value == value)  # noqa: PLR0124  # NaN is not itself
+    assert all(0 < value < 1 for value in factors["volume_percentile_in_sector"])
+    assert scan.result.result_hash == plain.result.result_hash
+
+
 async def test_requested_factors_come_with_the_rows(stack: Stack) -> None:
     scan = await stack.scan(factors=["rsi_14", "atr_pct_14"], top_count=3)
     factors = {column.name: list(column.values) for column in scan.rows[0].factors}

@@ -1,19 +1,10 @@
-"""The registry: every factor, in the order of the columns.
+"""Factors: `compute` and `weekly` for a data frame, `FACTORS` and `WEEKLY` for what there is.
 
-To add one, write its formula over `Indicators` and its declaration in the module of its family; a declaration that
-stands in SPECS is computed, named, versioned and tested for its lookback like all others. Its oracle in the tests is
-yours to add: a factor without one fails them.
+`registry` says how to add one.
 """
 
-from services.scorer.factors import extremes, oscillators, relative, returns, trend, volatility, volume
-from services.scorer.factors.spec import FactorSpec
+from services.scorer.factors.frame import compute, weekly
+from services.scorer.factors.registry import FACTORS
+from services.scorer.factors.weekly import WEEKLY
 
-FACTORS: tuple[FactorSpec, ...] = (
-    *returns.SPECS,
-    *trend.SPECS,
-    *oscillators.SPECS,
-    *volatility.SPECS,
-    *volume.SPECS,
-    *extremes.SPECS,
-    *relative.SPECS,
-)
+__all__ = ["FACTORS", "WEEKLY", "compute", "weekly"]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from services.scorer.factors.spec import FactorSpec, Family, Unit
+from services.scorer.factors.spec import FactorSpec, Family, NanRule, Unit
 from services.scorer.indicators import Indicators
 
 INPUTS = ("close", "benchmark")
@@ -18,6 +18,7 @@ def _beta(n: int) -> FactorSpec:
         inputs=INPUTS,
         description=f"Least-squares slope of {n} simple returns on those of SPY.",
         formula=lambda i: i.regression(n)[0],
+        nan_rule=NanRule.NO_BENCHMARK,
     )
 
 
@@ -34,6 +35,7 @@ def _strength(n: int) -> FactorSpec:
         inputs=INPUTS,
         description=f"Return over {n} sessions less SPY's.",
         formula=formula,
+        nan_rule=NanRule.NO_BENCHMARK,
     )
 
 
@@ -48,6 +50,7 @@ SPECS = (
         inputs=INPUTS,
         description="Correlation of 252 simple returns with those of SPY, -1 to 1.",
         formula=lambda i: i.regression(252)[2],
+        nan_rule=NanRule.FLAT_OR_NO_BENCHMARK,
     ),
     FactorSpec(
         name="alpha_residual_63",
@@ -57,6 +60,7 @@ SPECS = (
         inputs=INPUTS,
         description="Intercept of 63 simple returns on those of SPY, times 252.",
         formula=lambda i: i.regression(63)[1] * 252.0,
+        nan_rule=NanRule.NO_BENCHMARK,
     ),
     _strength(63),
     _strength(126),

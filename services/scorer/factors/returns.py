@@ -1,6 +1,14 @@
 """Returns of the close over several windows, and the gap at the open."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.scorer.factors.spec import FactorSpec, Family, Unit
+from services.scorer.indicators import Indicators
+
+
+def _gap_mean(i: Indicators) -> NDArray[np.float64]:
+    return i.mean(np.abs(i.recent("open", 10) / i.before("close", 10) - 1.0), 10)
 
 
 def _return(n: int) -> FactorSpec:
@@ -35,5 +43,14 @@ SPECS = (
         inputs=("open", "close"),
         description="Open over the previous close, less 1.",
         formula=lambda i: i.now("open") / i.ago("close", 1) - 1.0,
+    ),
+    FactorSpec(
+        name="gap_mean_10",
+        family=Family.RETURNS,
+        unit=Unit.FRACTION,
+        lookback=11,
+        inputs=("open", "close"),
+        description="Mean size of overnight_gap, whichever its sign, over 10 sessions.",
+        formula=_gap_mean,
     ),
 )

@@ -34,6 +34,21 @@ class Unit(StrEnum):
     """0 to 100, -100 to 0 or an unbounded index such as CCI."""
     NUMBER = "number"
     """A ratio or a count of standard deviations."""
+    SESSIONS = "sessions"
+    FLAG = "flag"
+    """1 for yes, 0 for no."""
+
+
+class NanRule(StrEnum):
+    """When a factor has no value, beside prices of zero and what overflows."""
+
+    SHORT = "fewer sessions than the lookback"
+    FLAT = "fewer sessions than the lookback, or prices that do not move"
+    NO_VOLUME = "fewer sessions than the lookback, or no volume"
+    SAME_VOLUME = "fewer sessions than the lookback, or a volume that does not vary"
+    NO_FALLS = "fewer sessions than the lookback, or no volume on falls"
+    NO_BENCHMARK = "fewer sessions than the lookback, or SPY is absent"
+    FLAT_OR_NO_BENCHMARK = "fewer sessions than the lookback, prices that do not move, or SPY is absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,7 @@ class FactorSpec:
         lookback: sessions, ending with as_of, without which it is NaN.
         inputs: fields of the bars that it reads, and `benchmark`.
         description: one sentence.
+        nan_rule: when there is no value.
         formula: (row, symbol) values from the indicators of a block; inf and NaN both mean that there is none.
         recursive: whether sessions older than the lookback still count, as in an exponential average.
         source: whose definition it is.
@@ -60,6 +76,7 @@ class FactorSpec:
     inputs: tuple[str, ...]
     description: str
     formula: Formula
+    nan_rule: NanRule = NanRule.SHORT
     recursive: bool = False
     source: str = "plain arithmetic"
     version: int = 1

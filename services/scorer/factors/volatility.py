@@ -1,9 +1,11 @@
 """Ranges, deviations and falls."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from services.scorer.factors.spec import FactorSpec, Family, Unit
+from services.scorer.factors.spec import FactorSpec, Family, NanRule, Unit
 from services.scorer.indicators import Indicators
 
 Array = NDArray[np.float64]
@@ -21,6 +23,18 @@ def _bb_pctb(i: Indicators) -> Array:
 def _keltner_pos(i: Indicators) -> Array:
     band = 1.5 * i.atr(20)
     return (i.now("close") - (i.ema(20) - band)) / (2.0 * band)
+
+
+def _squeeze(i: Indicators) -> Array:
+    bollinger, keltner = 2.0 * i.deviation(i.recent("close", 20), 20, 0), 1.5 * i.atr(20)
+    middle, average = i.sma(20), i.ema(20)
+    inside = (middle + bollinger < average + keltner) & (middle - bollinger > average - keltner)
+    return np.where(np.isnan(keltner), np.nan, inside)
+
+
+def _parkinson(i: Indicators) -> Array:
+    spans = i.log_range(20)
+    return np.sqrt(i.mean(spans * spans, 20) * (252.0 / (4.0 * math.log(2.0))))
 
 
 def _downside(i: Indicators) -> Array:
@@ -86,6 +100,7 @@ SPECS = (
         inputs=("close",),
         description="vol_realized_20 over vol_realized_60.",
         formula=lambda i: i.volatility(20) / i.volatility(60),
+        nan_rule=NanRule.FLAT,
     ),
     FactorSpec(
         name="downside_vol_20",
@@ -115,6 +130,7 @@ SPECS = (
         inputs=("close",),
         description="Close between the Bollinger bands: 0 at the lower, 1 at the upper.",
         formula=_bb_pctb,
+        nan_rule=NanRule.FLAT,
         source="Bollinger",
     ),
     FactorSpec(
@@ -125,8 +141,41 @@ SPECS = (
         inputs=("high", "low", "close"),
         description="Close in the Keltner channel ema_20 +- 1.5 atr_20: 0 at the lower side, 1 at the upper.",
         formula=_keltner_pos,
+        nan_rule=NanRule.FLAT,
         recursive=True,
         source="Keltner as revised by Raschke",
+    ),
+    FactorSpec(
+        name="squeeze",
+        family=Family.VOLATILITY,
+        unit=Unit.FLAG,
+        lookback=21,
+        inputs=("high", "low", "close"),
+        description="1 if both Bollinger bands (20, 2) lie inside the Keltner channel ema_20 +- 1.5 atr_20, else 0.",
+        formula=_squeeze,
+        recursive=True,
+        source="Carter 2005",
+    ),
+    FactorSpec(
+        name="parkinson_20",
+        family=Family.VOLATILITY,
+        unit=Unit.FRACTION,
+        lookback=20,
+        inputs=("high", "low"),
+        description="Volatility a year from 20 ranges: root of 252 times the mean of ln(high / low)^2 / (4 ln 2).",
+        formula=_parkinson,
+        source="Parkinson 1980",
+    ),
+    FactorSpec(
+        name="skew_60",
+        family=Family.VOLATILITY,
+        unit=Unit.NUMBER,
+        lookback=61,
+        inputs=("close",),
+        description="Sample skewness of 60 simple returns, adjusted for their number.",
+        formula=lambda i: i.skewness(i.returns("close", 60), 60),
+        nan_rule=NanRule.FLAT,
+        source="Fisher and Pearson, as pandas",
     ),
     _drawdown(63),
     _drawdown(252),

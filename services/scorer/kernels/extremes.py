@@ -1,4 +1,4 @@
-"""Highest, lowest and deepest over a window of the last n sessions."""
+"""Highest, lowest and deepest over a window of the last n sessions, and how long ago."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,27 @@ def lowest(x: Array, n: int, rows: int) -> Array:
             for t in range(end - n + 1, end):
                 for j in range(symbols):
                     out[r, j] = min(out[r, j], x[t, j])
+    return out
+
+
+@kernel
+def since_highest(x: Array, n: int, rows: int) -> Array:
+    """Sessions since the largest value of the last n sessions, 0 to n - 1; the latest of equals counts."""
+    sessions, symbols = x.shape
+    out = np.full((rows, symbols), np.nan)
+    top = np.empty(symbols)
+    for r in range(rows):
+        end = sessions - rows + r + 1
+        if end >= n:
+            for j in range(symbols):
+                top[j] = x[end - n, j]
+                out[r, j] = n - 1 + (top[j] - top[j])
+            for t in range(end - n + 1, end):
+                ago = end - 1.0 - t
+                for j in range(symbols):
+                    above = x[t, j] >= top[j]
+                    out[r, j] = ago if above else out[r, j]
+                    top[j] = x[t, j] if above else top[j]
     return out
 
 
