@@ -26,8 +26,9 @@ $(INSTALLED): requirements.lock pyproject.toml hatch_build.py $(shell find proto
 scan: setup ## scan the simulated market, or the real bars in BARS
 	@$(BIN)/technic scan $(if $(BARS),--bars $(BARS)) $(ARGS)
 
+# Two at a time; a module stays in one process, so that what its tests share is made once.
 test: setup ## run all tests
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 check: setup ## format, lint, types, protos, import rules, tests
 	$(BIN)/ruff format --check .

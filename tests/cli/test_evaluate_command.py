@@ -102,7 +102,7 @@ async def test_an_interrupted_evaluation_leaves_tidily_and_no_page(
 async def test_a_factor_that_is_none_is_one_clear_line(technic: Technic, earlier: Path) -> None:
     outcome = await technic.run("evaluate", "--bars", str(earlier), "--factor", "ret_5,rsi_15")
     assert outcome.code == 2
-    assert outcome.err.splitlines() == ["technic: --factor 'rsi_15' is none: did you mean rsi_14, rsi_2?"]
+    assert outcome.err.splitlines() == ["technic: --factor 'rsi_15' is none: did you mean rsi_14, trix_15, rsi_2?"]
     assert outcome.out == ""
 
 

@@ -164,7 +164,7 @@ async def test_a_session_that_failed_is_asked_again(bars: Bars, source: FakeSour
 async def test_a_hole_before_the_newest_sessions_goes_out_as_not_fetched(bars: Bars, source: FakeSource) -> None:
     source.failures[SESSIONS[0]] = [ProviderUnavailableError("down")] * 100
     sink = Sink()
-    summary = await stream(bars, ("A",), sink)
+    summary = await stream(bars, ("A",), sink, seconds=0.5)
     assert sink.panels[0].session_fetched.tolist() == [False] + [True] * (HISTORY - 1)
     assert np.isnan(sink.panels[0].close[0]).all()
     assert summary.ready_count == HISTORY - 1

@@ -37,12 +37,14 @@ async def test_the_rate_is_kept_whatever_the_concurrency(provider: Provider, ope
     plan = Plan("test", calls=10, window_s=0.4, history_years=None, delay=None, repair_limit=0)
     source = open_source(provider.url, plan=plan, concurrency=30)
     assert source.concurrency == 10
+    began = asyncio.get_running_loop().time()
     async with asyncio.TaskGroup() as group:
         for _ in range(25):
             group.create_task(source.session_bars(SESSION))
     assert len(times) == 25
     # Calls are stamped when they are read, which a busy machine does late; test_limits holds the cap exactly.
-    assert all(times[i + 10] - times[i] >= 0.3 for i in range(15))
+    assert times[10] - began >= 0.4
+    assert times[20] - began >= 0.8
 
 
 async def test_no_more_calls_are_in_flight_than_allowed(provider: Provider, open_source: OpenSource) -> None:

@@ -78,10 +78,10 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
         await bars.close()
 
 
-async def suspects(bars: Bars, as_of: date = LATEST, history: int = HISTORY) -> set[str]:
+async def suspects(bars: Bars, as_of: date = LATEST, history: int = HISTORY, *, seconds: float = 5.0) -> set[str]:
     """Scan, and return the symbols that are flagged."""
     sink = Sink()
-    until = asyncio.get_running_loop().time() + 5
+    until = asyncio.get_running_loop().time() + seconds
     await bars.stream(SYMBOLS, as_of, history, until=until, block_size=2, emit=sink.take)
     flagged = {
         symbol
@@ -176,7 +176,7 @@ async def test_where_calls_are_scarce_the_check_waits_for_the_first_session(open
 
 async def test_without_the_first_session_nothing_is_compared_and_the_answer_waits(opened: Open) -> None:
     bars, source = await opened(factors={}, failures={FIRST: [ProviderUnavailableError("down")] * 100})
-    assert await suspects(bars) == set()
+    assert await suspects(bars, seconds=0.5) == set()
     source.failures.clear()
     assert await suspects(bars) == {"A"}
     assert source.asked[f"adjusted {FIRST}"] == 1

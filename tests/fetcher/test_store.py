@@ -154,7 +154,7 @@ async def test_an_answer_that_another_version_wrote_is_asked_for_again(opened: O
 async def test_a_sync_that_failed_goes_on_where_it_was(opened: Open) -> None:
     bars, source = await opened(failures={SESSIONS[1]: [ProviderUnavailableError("down")] * 100})
     with pytest.raises(ProviderUnavailableError):
-        await synced(bars)
+        await synced(bars, seconds=0.5)
     asked = source.request_count
     await bars.close()
     bars, source = await opened()

@@ -94,8 +94,8 @@ async def test_a_slow_plan_says_how_far_it_is_and_what_to_do(market: Market, tmp
             again = (await stack.scan(budget=Duration(seconds=1))).result
     assert result.budget_spent
     assert 1 <= result.sessions_ready <= 5
-    assert calls["last"][0]["endpoint"] == "grouped"
-    assert {call["endpoint"] for call in calls["last"][1:3]} == {"splits", "tickers"}
+    # On connections of their own: which of them is read first is left to chance.
+    assert {call["endpoint"] for call in calls["last"][:3]} == {"grouped", "splits", "tickers"}
     left = f"{result.sessions_ready} of 300 sessions, "
     (hint,) = [notice for notice in result.notices if notice.startswith(left)]
     assert hint.endswith(" min left on plan basic; run `technic data sync`")
