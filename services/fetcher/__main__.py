@@ -25,20 +25,17 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     """Put the fetcher together."""
     import asyncio
 
-    import grpc
-
     from services.fetcher import decode
     from services.fetcher.bars import Bars
     from services.fetcher.cache import SessionCache
     from services.fetcher.place import find_place
-    from services.fetcher.servicer import FetcherServicer
+    from services.fetcher.servicer import FetcherServicer, register
     from services.fetcher.store import Store
     from services.fetcher.stored_source import StoredSource
     from services.fetcher.symbols import SymbolIndex
     from services.fetcher.warming import WarmPlan
     from services.market.scoring import ScoringConfig
     from services.rpc.serve import ServerSpec
-    from technic.v1 import fetcher_service_pb2_grpc
 
     index = SymbolIndex()
     now = clock(settings.clock)
@@ -47,9 +44,6 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     cache = SessionCache(settings.cache_mb * 1_000_000)
     early_sessions = ScoringConfig.load().history.early_sessions
     bars = Bars(source, index, cache, store, early_sessions=early_sessions, clock=now)
-
-    def register(server: grpc.aio.Server) -> None:
-        fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(FetcherServicer(bars), server)
 
     async def open_store() -> None:
         place = await find_place(settings)
@@ -66,7 +60,9 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
         bars.warming.start(WarmPlan(settings.warm_sessions, at), now)
 
     try:
-        yield ServerSpec("fetcher", settings.address, register, ("technic.v1.FetcherService",), warm)
+        yield ServerSpec(
+            "fetcher", settings.address, partial(register, FetcherServicer(bars)), ("technic.v1.FetcherService",), warm
+        )
     finally:
         await bars.close()
 

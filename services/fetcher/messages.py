@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from services.fetcher.bar_stream import Event, SymbolState
 from services.fetcher.sync import SyncState
 from services.market.panel import Panel
-from services.rpc.wire import number, omissions_to_messages, write_panel
+from services.rpc.wire import delimited, number, omissions_to_messages, panel_parts
 from technic.v1 import fetcher_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -30,17 +30,15 @@ def list_message(listed: Listed) -> pb.ListSymbolsResponse:
     )
 
 
-def event_message(event: Event, request_total: int) -> pb.StreamBarsResponse:
-    """Write what a stream emits.
+def outgoing(event: Event, request_total: int) -> Panel | pb.StreamBarsResponse:
+    """Turn what a stream emits into what `to_bytes` takes: a message, or a panel as it is.
 
     Args:
         event: progress, a block of bars, or omissions.
         request_total: calls to the provider since the service started.
     """
     if isinstance(event, Panel):
-        response = pb.StreamBarsResponse()
-        write_panel(event, response.block)
-        return response
+        return event
     if isinstance(event, SyncState):
         progress = pb.FetchProgress(sessions_ready=event.ready_count, sessions_wanted=event.wanted_count)
     elif isinstance(event, SymbolState):
@@ -49,6 +47,13 @@ def event_message(event: Event, request_total: int) -> pb.StreamBarsResponse:
         return pb.StreamBarsResponse(omissions=pb.OmissionBatch(omissions=omissions_to_messages(event)))
     progress.provider_request_total = request_total
     return pb.StreamBarsResponse(progress=progress)
+
+
+def to_bytes(event: Panel | pb.StreamBarsResponse) -> bytes:
+    """Serialise what goes out on a stream; a panel becomes the response with its block."""
+    if isinstance(event, Panel):
+        return b"".join(delimited(pb.StreamBarsResponse.BLOCK_FIELD_NUMBER, *panel_parts(event)))
+    return event.SerializeToString()
 
 
 def summary_message(summary: StreamSummary, bars: Bars) -> pb.FetchSummary:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import grpc
+
 from services.fetcher.cache_rpcs import CacheRpcs
 from services.fetcher.deadlines import deadline, fetch_deadline
-from services.fetcher.messages import event_message, list_message, summary_message
+from services.fetcher.messages import list_message, outgoing, summary_message, to_bytes
 from services.fetcher.store_rpcs import StoreRpcs
 from services.market.errors import InvalidRequestError
 from services.rpc.wire import block_size
@@ -14,11 +16,10 @@ from technic.v1 import fetcher_service_pb2 as pb
 from technic.v1 import fetcher_service_pb2_grpc
 
 if TYPE_CHECKING:
-    import grpc
-
     from services.fetcher.bar_stream import Event
     from services.fetcher.bars import Bars
     from services.fetcher.source import Listing
+    from services.market.panel import Panel
 
 SYMBOL_LIMIT = 25_000
 """Symbols of one call: the 20,000 of a scan, and what the scorer adds for context."""
@@ -69,7 +70,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
         return response
 
     async def StreamBars(  # noqa: N802  # grpc's name
-        self, request: pb.StreamBarsRequest, context: grpc.aio.ServicerContext[Any, pb.StreamBarsResponse]
+        self, request: pb.StreamBarsRequest, context: grpc.aio.ServicerContext[Any, Panel | pb.StreamBarsResponse]
     ) -> None:
         """Stream the bars of the requested symbols."""
         if not request.symbols or len(request.symbols) > SYMBOL_LIMIT:
@@ -78,7 +79,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
             raise InvalidRequestError("symbols has duplicates: name each symbol once")
 
         async def emit(event: Event) -> None:
-            await context.write(event_message(event, self._bars.request_total))
+            await context.write(outgoing(event, self._bars.request_total))
 
         with self._bars.activity.busy():
             summary = await self._bars.stream(
@@ -90,3 +91,13 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
                 emit=emit,
             )
         await context.write(pb.StreamBarsResponse(summary=summary_message(summary, self._bars)))
+
+
+def register(servicer: FetcherServicer, server: grpc.aio.Server) -> None:
+    """Serve it; bars go out as they lie in memory, not through a message."""
+    stream = grpc.unary_stream_rpc_method_handler(
+        servicer.StreamBars, request_deserializer=pb.StreamBarsRequest.FromString, response_serializer=to_bytes
+    )
+    fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(servicer, server)
+    # In place of the generated one.
+    server.add_registered_method_handlers("technic.v1.FetcherService", {"StreamBars": stream})

@@ -23,33 +23,48 @@ def block_size(session_count: int) -> int:
     return max(1, min(BLOCK_SYMBOLS, BLOCK_BYTES // (8 * len(FIELDS) * session_count)))
 
 
-def write_panel(panel: Panel, block: bars_pb2.BarBlock) -> None:
-    """Write a panel into an empty message; NaN stays NaN.
+def panel_parts(panel: Panel) -> tuple[bytes | memoryview, ...]:
+    """Write a panel as the parts of a serialised `BarBlock`; NaN stays NaN.
 
-    Into one that is there, so that a message around it need not copy the bars once more.
+    By hand, since a message would copy the bars three times: what surrounds them is serialised, and they follow as they
+    lie in memory.
     """
-    block.symbols.extend(panel.symbols)
-    block.session_days.extend(panel.session_days.tolist())
-    block.session_fetched.extend(panel.session_fetched.tolist())
-    for field, values in zip(FIELDS, panel.bars, strict=True):
-        setattr(block, field, values.astype("<f8", copy=False).tobytes())
-    block.flags = flags_to_bytes(panel.flags)
+    block = bars_pb2.BarBlock(
+        symbols=panel.symbols,
+        session_days=panel.session_days,
+        session_fetched=panel.session_fetched,
+        flags=flags_to_bytes(panel.flags),
+    )
+    bars = np.ascontiguousarray(panel.bars, "<f8").reshape(-1).view(np.uint8).data
+    return (block.SerializeToString(), *delimited(bars_pb2.BarBlock.BARS_FIELD_NUMBER, bars))
+
+
+def delimited(field: int, *parts: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
+    """Return the parts of a field of bytes, or of a message, on the wire: key and length, then what it is made of.
+
+    Source: protobuf.dev, "Encoding": wire type 2, lengths as base-128 varints.
+    """
+    head, rest = bytearray((field << 3 | 2,)), sum(map(len, parts))
+    while rest > 0x7F:
+        head.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    head.append(rest)
+    return (bytes(head), *parts)
 
 
 def panel_from_block(block: bars_pb2.BarBlock) -> Panel:
-    """Read a panel from its message.
+    """Read a panel from its message; its arrays are read-only.
 
     Raises:
-        MalformedAnswerError: the columns do not fit the symbols and sessions.
+        MalformedAnswerError: the bars do not fit the symbols and sessions.
     """
-    shape = (len(block.session_days), len(block.symbols))
+    shape = (len(FIELDS), len(block.session_days), len(block.symbols))
     try:
-        columns = [np.frombuffer(getattr(block, field), "<f8").reshape(shape) for field in FIELDS]
         return Panel(
             symbols=tuple(block.symbols),
             session_days=np.array(block.session_days, np.int32),
             session_fetched=np.array(block.session_fetched, np.bool_),
-            bars=np.stack(columns),
+            bars=np.frombuffer(block.bars, "<f8").reshape(shape),
             flags=np.frombuffer(block.flags, "<u4"),
         )
     except ValueError as error:

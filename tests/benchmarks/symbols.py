@@ -27,7 +27,7 @@ CAP: Final = 100
 """Calls a second that a paid plan is asked to stay under."""
 USED_SHARE: Final = 97.0
 """Percent of the cap that is to be used."""
-_CAPPED_S: Final = 10
+_CAPPED_S: Final = 20
 """Seconds that calls at the cap are made for."""
 
 

@@ -22,14 +22,13 @@ def panels(draw: st.DrawFn) -> Panel:
         session_days=np.arange(20000, 20000 + sessions, dtype=np.int32),
         session_fetched=draw(hnp.arrays(np.bool_, sessions)),
         bars=bars,
+        flags=draw(hnp.arrays(np.uint32, st.sampled_from([0, symbols]))),
     )
 
 
 def written(panel: Panel) -> bars_pb2.BarBlock:
     """Return a panel as its message."""
-    block = bars_pb2.BarBlock()
-    wire.write_panel(panel, block)
-    return block
+    return bars_pb2.BarBlock.FromString(b"".join(wire.panel_parts(panel)))
 
 
 @given(panels())
@@ -39,12 +38,21 @@ def test_a_panel_survives_the_wire_bit_for_bit(panel: Panel) -> None:
     assert back.bars.tobytes() == panel.bars.tobytes()
     assert back.session_days.tolist() == panel.session_days.tolist()
     assert back.session_fetched.tolist() == panel.session_fetched.tolist()
+    assert back.flags.tolist() == panel.flags.tolist()
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 2_097_152, 3_670_016])
+def test_a_field_written_by_hand_is_read_by_the_message(size: int) -> None:
+    data = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    block = bars_pb2.BarBlock.FromString(b"".join(wire.delimited(4, data[: size // 2], memoryview(data)[size // 2 :])))
+    assert block.bars == data
+    assert block.SerializeToString() == (b"".join(wire.delimited(4, data)) if size else b"")
 
 
 def test_a_block_whose_columns_do_not_fit_is_refused() -> None:
     panel = Panel(("A",), np.array([1, 2], np.int32), np.ones(2, np.bool_), np.ones((5, 2, 1)))
     block = written(panel)
-    block.close = block.close[:-1]
+    block.bars = block.bars[:-1]
     with pytest.raises(MalformedAnswerError, match="does not fit"):
         wire.panel_from_block(block)
 

@@ -16,7 +16,7 @@ from services.market.vocabulary import Flag, Reason
 from services.rpc.channel import open_channel
 from services.rpc.serve import ServerSpec, start
 from services.rpc.status import from_call
-from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omissions_from_messages, write_panel
+from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omissions_from_messages, panel_parts
 from services.scorer import __main__ as scorer
 from services.scorer.factors import FACTORS
 from services.scorer.regime import CONTEXT_SYMBOLS
@@ -73,7 +73,8 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
         present = [symbol for symbol in request.symbols if symbol not in self.absent]
         for begin in range(0, len(present), self.size):
             response = fetcher_pb.StreamBarsResponse()
-            write_panel(panel(tuple(present[begin : begin + self.size])), response.block)
+            parts = panel_parts(panel(tuple(present[begin : begin + self.size])))
+            response.block.MergeFromString(b"".join(parts))
             await context.write(response)
         batch = fetcher_pb.OmissionBatch()
         for symbol in self.absent:
