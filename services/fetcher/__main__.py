@@ -28,6 +28,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     from services.fetcher import decode
     from services.fetcher.bars import Bars
     from services.fetcher.cache import SessionCache
+    from services.fetcher.cache import warm as warm_cache
     from services.fetcher.place import find_place
     from services.fetcher.servicer import FetcherServicer, register
     from services.fetcher.store import Store
@@ -52,6 +53,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
             await bars.details.load()
 
     async def warm() -> None:
+        await asyncio.to_thread(warm_cache)
         if settings.provider != "files":
             await asyncio.gather(asyncio.to_thread(decode.warm, index), open_store())
             if settings.details:

@@ -7,11 +7,14 @@ from datetime import date
 from threading import Lock
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from services.fetcher.source import SessionBars
 from services.market.panel import FIELDS
 
+# A constant for compiled code: a loop of a length that is not known takes twice as long.
+_FIELD_COUNT = len(FIELDS)
 GROWTH = 1024
 """Rows are this many symbols wider than needed, so that a new listing fits without moving anything."""
 
@@ -127,15 +130,35 @@ class SessionCache:
 
 def _cut(rows: list[NDArray[np.float64] | None], columns: NDArray[np.int32]) -> NDArray[np.float64]:
     """Copy the bars of some symbols out of some rows: (field, session, symbol); NaN where there is no row."""
-    bars = np.empty((len(rows), len(columns), len(FIELDS)))
-    widest = int(columns.max(initial=-1)) + 1
+    bars = np.empty((len(FIELDS), len(rows), len(columns)))
     for place, row in enumerate(rows):
         if row is None:
-            bars[place] = np.nan
+            bars[:, place] = np.nan
         else:
-            # No column lies outside; `clip` spares numpy's own check, which would copy.
-            np.take(_widened(row, widest - 1), columns, axis=0, out=bars[place], mode="clip")
-    return np.ascontiguousarray(bars.transpose(2, 0, 1))
+            copy_row(row, columns, bars, place)
+    return bars
+
+
+@njit(cache=True, nogil=True)
+def copy_row(row: NDArray[np.float64], columns: NDArray[np.int32], bars: NDArray[np.float64], place: int) -> None:
+    """Copy the bars of some symbols of one session to where they belong in a block; in compiled code, without the GIL.
+
+    Args:
+        row: (symbol, field) float64.
+        columns: (symbol,) int32; one outside of the row has no bar: NaN.
+        bars: (field, session, symbol) float64, written at session `place`.
+        place: of the session.
+    """
+    for symbol in range(columns.size):
+        column = columns[symbol]
+        inside = column < row.shape[0]
+        for field in range(_FIELD_COUNT):
+            bars[field, place, symbol] = row[column, field] if inside else np.nan
+
+
+def warm() -> None:
+    """Load or compile what copies bars, which takes a second once and must not happen in a call."""
+    copy_row(np.zeros((1, len(FIELDS))), np.zeros(1, np.int32), np.empty((len(FIELDS), 1, 1)), 0)
 
 
 def _widened(row: NDArray[np.float64], column: int) -> NDArray[np.float64]:

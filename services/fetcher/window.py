@@ -1,7 +1,7 @@
 """The sessions of a request, and what is to be laid over their raw bars."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import numpy as np
@@ -56,6 +56,7 @@ class Window:
         running: bars of the last session if it is still running; they are in no cache.
         suspects: symbols whose restated bars are not to be trusted.
         unreachable: sessions that lie before the history of the provider's plan.
+        days: (session,) int32, the sessions as days since 1970-01-01, ascending.
     """
 
     sessions: tuple[date, ...]
@@ -63,6 +64,11 @@ class Window:
     running: RunningSession | None = None
     suspects: frozenset[str] = frozenset()
     unreachable: frozenset[date] = frozenset()
+    days: NDArray[np.int32] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        days = np.array([calendar.to_day_number(session) for session in self.sessions], np.int32)
+        object.__setattr__(self, "days", days)
 
     @property
     def completed(self) -> tuple[date, ...]:
@@ -79,11 +85,6 @@ class Window:
         running = 0 if self.running is None else int(Flag.PROVISIONAL)
         bits = [running | (int(Flag.SUSPECT_DATA) if symbol in self.suspects else 0) for symbol in symbols]
         return np.array(bits if any(bits) else (), np.uint32)
-
-    @property
-    def days(self) -> NDArray[np.int32]:
-        """(session,) int32, the sessions as days since 1970-01-01, ascending."""
-        return np.array([calendar.to_day_number(session) for session in self.sessions], np.int32)
 
 
 def sessions_of(as_of: date, history_count: int) -> tuple[date, ...]:
