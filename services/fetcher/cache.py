@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 from numba import njit
@@ -17,6 +18,8 @@ from services.market.panel import FIELDS
 _FIELD_COUNT = len(FIELDS)
 GROWTH = 1024
 """Rows are this many symbols wider than needed, so that a new listing fits without moving anything."""
+
+Number = TypeVar("Number", np.int32, np.float64)
 
 
 class SessionCache:
@@ -68,8 +71,9 @@ class SessionCache:
     def put(self, session: SessionBars) -> None:
         """Keep a session's bars, in place of what was there."""
         width = int(session.columns.max(initial=-1)) + 1 + GROWTH
-        row = np.full((width, len(FIELDS)), np.nan)
-        row[session.columns] = session.bars.T
+        row = np.empty((width, len(FIELDS)))
+        # Read-only, in C order: one type, which the kernel is compiled for, whatever the bars were made from.
+        fill_row(_frozen(session.columns), _frozen(session.bars), row)
         with self._lock:
             self._replace(session.session, row)
             self._evict(session.session)
@@ -156,9 +160,32 @@ def copy_row(row: NDArray[np.float64], columns: NDArray[np.int32], bars: NDArray
             bars[field, place, symbol] = row[column, field] if inside else np.nan
 
 
+@njit(cache=True, nogil=True)
+def fill_row(columns: NDArray[np.int32], bars: NDArray[np.float64], row: NDArray[np.float64]) -> None:
+    """Write the bars of a session into a row, and NaN everywhere else; in compiled code, without the GIL.
+
+    Args:
+        columns: (bar,) int32, read-only, inside of the row.
+        bars: (field, bar) float64, read-only.
+        row: (symbol, field) float64.
+    """
+    row[:] = np.nan
+    for bar in range(columns.size):
+        for field in range(_FIELD_COUNT):
+            row[columns[bar], field] = bars[field, bar]
+
+
 def warm() -> None:
     """Load or compile what copies bars, which takes a second once and must not happen in a call."""
-    copy_row(np.zeros((1, len(FIELDS))), np.zeros(1, np.int32), np.empty((len(FIELDS), 1, 1)), 0)
+    columns, row = np.zeros(1, np.int32), np.zeros((1, _FIELD_COUNT))
+    fill_row(_frozen(columns), _frozen(row.T), row)
+    copy_row(row, columns, np.empty((_FIELD_COUNT, 1, 1)), 0)
+
+
+def _frozen(array: NDArray[Number]) -> NDArray[Number]:
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def _widened(row: NDArray[np.float64], column: int) -> NDArray[np.float64]:
