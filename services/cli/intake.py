@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from services.fetcher.provider.validity import valid_bars
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import StoreFile
+from services.fetcher.store.file import StoreFile
 from services.fetcher.symbols import SymbolIndex, is_symbol
-from services.fetcher.validity import valid_bars
 from services.files.flat import flat_day, read_flat
 from services.files.reader import find_files, read_bars
 from services.files.writer import splits_beside

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from services.fetcher.validity import valid_bars
+from services.fetcher.provider.validity import valid_bars
 from services.files.attributes import AttributeBook, find_universe, read_attributes
 from services.files.bars import BarTable
 from services.files.reader import find_files, read_bars

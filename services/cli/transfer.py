@@ -13,8 +13,8 @@ from services.cli.intake import Intake, IntakeRules, sessions_in
 from services.cli.stack import Stack
 from services.cli.store import find_store, print_market
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import DamagedRowError, stored_place
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import DamagedRowError, stored_place
 from services.fetcher.symbols import SymbolIndex
 from services.files.reader import MAX_ROWS
 from services.files.splits import read_splits

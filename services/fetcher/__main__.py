@@ -25,14 +25,14 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     """Put the fetcher together."""
     import asyncio
 
-    from services.fetcher import decode
     from services.fetcher.bars import Bars
     from services.fetcher.cache import SessionCache
     from services.fetcher.cache import warm as warm_cache
     from services.fetcher.place import find_place
+    from services.fetcher.provider import decode
     from services.fetcher.servicer import FetcherServicer, register
-    from services.fetcher.store import Store
-    from services.fetcher.stored_source import StoredSource
+    from services.fetcher.store.store import Store
+    from services.fetcher.store.stored_source import StoredSource
     from services.fetcher.symbols import SymbolIndex
     from services.fetcher.warming import WarmPlan
     from services.market.scoring import ScoringConfig
@@ -88,9 +88,9 @@ async def open_source(settings: FetcherSettings, index: "SymbolIndex") -> "BarSo
         return local
     if not settings.api_key.get_secret_value():
         raise ProviderAuthError(f"the provider {settings.provider} needs a key: set MASSIVE_API_KEY")
-    from services.fetcher.limits import PLANS
-    from services.fetcher.provider import MassiveSource
-    from services.fetcher.transport import Endpoint
+    from services.fetcher.provider.limits import PLANS
+    from services.fetcher.provider.massive import MassiveSource
+    from services.fetcher.provider.transport import Endpoint
 
     plan = PLANS[settings.plan]
     if settings.calls_per_second is not None:

@@ -17,12 +17,12 @@ from typing import Final
 from services.fetcher.blocks import Blocks
 from services.fetcher.cache import SessionCache
 from services.fetcher.plan import FetchPlan, Holding, plan_fetch
-from services.fetcher.reference import Reference
+from services.fetcher.reference.reference import Reference
+from services.fetcher.reference.symbol_list import SymbolList
 from services.fetcher.running import RunningBars
 from services.fetcher.series import Omissions, SymbolSeries
 from services.fetcher.split_check import WAIT_S, SplitCheck
-from services.fetcher.stored_source import StoredSource
-from services.fetcher.symbol_list import SymbolList
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.sync import TICK_S, SessionSync, SyncState
 from services.fetcher.window import Window
 from services.market import sessions as calendar

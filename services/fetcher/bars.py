@@ -11,16 +11,16 @@ from services.fetcher.activity import Activity
 from services.fetcher.bar_stream import BarStreams, Emit, StreamSummary
 from services.fetcher.blocks import Blocks
 from services.fetcher.cache import SessionCache
-from services.fetcher.details import DetailsBook
-from services.fetcher.details_filler import DetailsFiller
-from services.fetcher.reference import Reference
+from services.fetcher.reference.details import DetailsBook
+from services.fetcher.reference.details_filler import DetailsFiller
+from services.fetcher.reference.reference import Reference
+from services.fetcher.reference.symbol_list import Listed, SymbolList
 from services.fetcher.running import RunningBars
 from services.fetcher.series import SymbolSeries
 from services.fetcher.split_check import NEVER_RESTATED, SplitCheck
-from services.fetcher.store import Store
-from services.fetcher.store_sync import StoreSync
-from services.fetcher.stored_source import StoredSource
-from services.fetcher.symbol_list import Listed, SymbolList
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
+from services.fetcher.store.sync import StoreSync
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync
 from services.fetcher.timer import LoopTimer

@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from services.fetcher.overlay import file_listings
+from services.fetcher.provider.validity import valid_bars
+from services.fetcher.reference.overlay import file_listings
 from services.fetcher.source import Details, Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex
-from services.fetcher.validity import valid_bars
 from services.files.attributes import find_universe, read_attributes
 from services.files.bars import BarTable
 from services.files.reader import find_files, read_bars

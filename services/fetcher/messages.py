@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from services.fetcher.bar_stream import StreamSummary
     from services.fetcher.bars import Bars
     from services.fetcher.plan import FetchPlan
-    from services.fetcher.symbol_list import Listed
+    from services.fetcher.reference.symbol_list import Listed
 
 
 def list_message(listed: Listed) -> pb.ListSymbolsResponse:

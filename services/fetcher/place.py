@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from services.fetcher.settings import FetcherSettings
-from services.fetcher.store_layout import SCHEMA, Place
+from services.fetcher.store.layout import SCHEMA, Place
 from services.market.errors import ProviderUnavailableError
 
 SIMULATOR_S: Final = 30.0

@@ -14,7 +14,7 @@ import structlog
 from numpy.typing import NDArray
 
 from services.fetcher.source import SessionBars
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.window import RunningSession
 from services.market.errors import BudgetSpentError, ProviderAuthError, ProviderPlanError, TechnicError
 from services.market.panel import FIELDS

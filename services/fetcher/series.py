@@ -10,7 +10,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from services.fetcher.source import Listing, SymbolBars
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.stored_source import StoredSource
 from services.market.errors import MalformedAnswerError, ProviderAuthError, TechnicError
 from services.market.sessions import to_day_number
 from services.market.vocabulary import Reason

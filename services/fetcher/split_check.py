@@ -17,11 +17,11 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from services.fetcher.cache import SessionCache
-from services.fetcher.reference import Reference
+from services.fetcher.reference.reference import Reference
+from services.fetcher.reference.symbol_list import SCARCE_S
 from services.fetcher.source import SessionBars
-from services.fetcher.store import Store
-from services.fetcher.stored_source import StoredSource
-from services.fetcher.symbol_list import SCARCE_S
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split, restated
 from services.market.errors import TechnicError

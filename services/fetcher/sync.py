@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from services.fetcher.cache import SessionCache
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.stored_source import StoredSource
 from services.market.errors import ProviderAuthError, ProviderPlanError, ProviderUnavailableError, TechnicError
 
 TICK_S = 0.2

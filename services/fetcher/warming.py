@@ -10,10 +10,10 @@ import structlog
 
 from services.fetcher.activity import Activity, report_end
 from services.fetcher.cache import SessionCache
-from services.fetcher.reference import STALE_SESSIONS, Reference
+from services.fetcher.reference.reference import STALE_SESSIONS, Reference
+from services.fetcher.reference.symbol_list import SCARCE_S, SymbolList
 from services.fetcher.split_check import SplitCheck
-from services.fetcher.stored_source import StoredSource
-from services.fetcher.symbol_list import SCARCE_S, SymbolList
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.sync import SessionSync, SyncState
 from services.fetcher.timer import Timer
 from services.fetcher.window import sessions_of

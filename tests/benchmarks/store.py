@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import Place
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import Place
 from services.fetcher.symbols import SymbolIndex
 from services.market.panel import FIELDS
 from services.market.sessions import sessions_ending

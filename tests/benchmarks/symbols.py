@@ -11,10 +11,10 @@ from typing import Final
 from pydantic import SecretStr
 
 from services.cli.launch import UNLIMITED_CALLS_PER_SECOND
-from services.fetcher.limits import PLANS, Plan
-from services.fetcher.provider import MassiveSource
+from services.fetcher.provider.limits import PLANS, Plan
+from services.fetcher.provider.massive import MassiveSource
+from services.fetcher.provider.transport import Endpoint
 from services.fetcher.symbols import SymbolIndex
-from services.fetcher.transport import Endpoint
 from services.market.sessions import NEW_YORK, sessions_ending
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.figures import Figure

@@ -12,8 +12,8 @@ import pytest
 
 from services.cli.intake import FileSession, Intake, IntakeRules
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import Place
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import Place
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import LocalDataError

@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from services.fetcher.limits import PLANS, Plan
-from services.fetcher.provider import MassiveSource
-from services.fetcher.retry import RetryPolicy
+from services.fetcher.provider.limits import PLANS, Plan
+from services.fetcher.provider.massive import MassiveSource
+from services.fetcher.provider.retry import RetryPolicy
+from services.fetcher.provider.transport import Endpoint, Timeouts
 from services.fetcher.symbols import SymbolIndex
-from services.fetcher.transport import Endpoint, Timeouts
 from services.market.sessions import NEW_YORK
 from services.simulator.market import Market, MarketSpec, generate
 from tests.fetcher.simulated import CANARY, EVENING, SESSION, simulated

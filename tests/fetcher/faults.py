@@ -7,7 +7,7 @@ import struct
 
 from aiohttp import web
 
-from services.fetcher.transport import Timeouts
+from services.fetcher.provider.transport import Timeouts
 from tests.fetcher.conftest import bytes_answer, grouped_body, json_answer, packed_answer
 
 GOOD = packed_answer(grouped_body())

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_check import flaws_of
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import Place
+from services.fetcher.store.check import flaws_of
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import Place
 from services.fetcher.symbols import SymbolIndex
 
 TABLES = ("meta", "symbols", "sessions", "revisions", "splits", "answers", "quarantine")

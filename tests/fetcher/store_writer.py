@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import Place
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import Place
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.sessions import sessions_ending, to_day_number

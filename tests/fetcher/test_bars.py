@@ -11,8 +11,8 @@ import pytest
 from services.fetcher.bar_stream import Event, StreamSummary, SymbolState
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
-from services.fetcher.store import Store
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fetcher.breaker import Attempt, Breaker, CircuitOpenError
-from services.fetcher.decode import EmptyAnswerError
+from services.fetcher.provider.breaker import Attempt, Breaker, CircuitOpenError
+from services.fetcher.provider.decode import EmptyAnswerError
 from services.market.errors import (
     InvalidRequestError,
     MalformedAnswerError,

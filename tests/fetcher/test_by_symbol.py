@@ -9,8 +9,8 @@ import pytest
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.source import Listing, Pace, SessionBars
-from services.fetcher.store import Store
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import MalformedAnswerError, ProviderAuthError, ProviderUnavailableError

@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from services.fetcher.limits import PLANS
 from services.fetcher.local import LocalFiles, LocalSource
-from services.fetcher.provider import MassiveSource
+from services.fetcher.provider.limits import PLANS
+from services.fetcher.provider.massive import MassiveSource
+from services.fetcher.provider.transport import Endpoint
 from services.fetcher.source import BarSource
 from services.fetcher.symbols import SymbolIndex
-from services.fetcher.transport import Endpoint
 from services.market.adjust import adjust, by_symbol, collapse
 from services.market.sessions import sessions_ending, to_day_number
 from services.simulator.bars import SCALE, raw_bars

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from services.fetcher.decode import EmptyAnswerError, decode_grouped, warm
-from services.fetcher.scanner import VALUES, scan
+from services.fetcher.provider.decode import EmptyAnswerError, decode_grouped, warm
+from services.fetcher.provider.scanner import VALUES, scan
+from services.fetcher.provider.validity import valid_bars
 from services.fetcher.source import SessionBars
 from services.fetcher.symbols import SymbolIndex
-from services.fetcher.validity import valid_bars
 from services.market.errors import MalformedAnswerError
 from services.market.sessions import NEW_YORK
 

@@ -11,12 +11,12 @@ import pytest
 
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
-from services.fetcher.details import KEPT_DAYS, REVISIONS, DetailsBook, Revision
+from services.fetcher.reference.details import KEPT_DAYS, REVISIONS, DetailsBook, Revision
 from services.fetcher.source import Details, Listing
-from services.fetcher.store import Store
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import Place
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import Place
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.files.attributes import AttributeBook, Attributes
 from services.market.adjust import Split

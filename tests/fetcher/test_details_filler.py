@@ -8,17 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from services.fetcher import details_filler
 from services.fetcher.activity import Activity
 from services.fetcher.cache import SessionCache
-from services.fetcher.details import DetailsBook
-from services.fetcher.details_filler import CALLS_IN_ONE, IDLE_S, LEAST_SPACING_S, ROUND_S, UPTIME_S, DetailsFiller
-from services.fetcher.reference import Reference
+from services.fetcher.reference import details_filler
+from services.fetcher.reference.details import DetailsBook
+from services.fetcher.reference.details_filler import (
+    CALLS_IN_ONE,
+    IDLE_S,
+    LEAST_SPACING_S,
+    ROUND_S,
+    UPTIME_S,
+    DetailsFiller,
+)
+from services.fetcher.reference.reference import Reference
+from services.fetcher.reference.symbol_list import SymbolList
 from services.fetcher.source import Details, Listing, Pace
-from services.fetcher.store import Store
-from services.fetcher.store_layout import Place
-from services.fetcher.stored_source import StoredSource
-from services.fetcher.symbol_list import SymbolList
+from services.fetcher.store.layout import Place
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync
 from services.market.errors import ProviderPlanError, ProviderUnavailableError

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import numpy as np
 import pytest
 
-from services.fetcher.limits import PLANS
+from services.fetcher.provider.limits import PLANS
 from services.market.errors import MalformedAnswerError, ProviderPlanError
 from services.market.sessions import NEW_YORK
 from services.market.vocabulary import SymbolType

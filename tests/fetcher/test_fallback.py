@@ -10,10 +10,10 @@ import pytest
 
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
-from services.fetcher.store import Store
-from services.fetcher.store_layout import Place
-from services.fetcher.stored_source import StoredSource
-from services.fetcher.symbol_list import Listed
+from services.fetcher.reference.symbol_list import Listed
+from services.fetcher.store.layout import Place
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import ProviderPlanError, ProviderUnavailableError

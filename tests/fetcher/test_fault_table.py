@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.fetcher.limits import PLANS
-from services.fetcher.provider import MassiveSource
+from services.fetcher.provider.limits import PLANS
+from services.fetcher.provider.massive import MassiveSource
 from services.fetcher.source import SessionBars
 from services.market.errors import (
     MalformedAnswerError,

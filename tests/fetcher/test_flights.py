@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.fetcher.flights import Flights
+from services.fetcher.provider.flights import Flights
 
 
 class Call:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.fetcher.limits import MARGIN, PLANS, RateLimiter
+from services.fetcher.provider.limits import MARGIN, PLANS, RateLimiter
 from services.fetcher.timer import LoopTimer
 from services.market.errors import OverloadedError, ProviderRateLimitedError
 from services.market.sessions import NEW_YORK

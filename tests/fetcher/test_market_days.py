@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from services.fetcher.limits import PLANS
-from services.fetcher.provider import MassiveSource
+from services.fetcher.provider.limits import PLANS
+from services.fetcher.provider.massive import MassiveSource
 from services.market.errors import MalformedAnswerError, ProviderPlanError
 from services.market.sessions import NEW_YORK, is_half_day, next_session, sessions_between, to_day_number
 from services.simulator.market import Market

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from massive import RESTClient
 
-from services.fetcher.provider import MassiveSource
+from services.fetcher.provider.massive import MassiveSource
 from services.market.adjust import collapse
 from services.market.sessions import from_day_number, sessions_ending
 from tests.fetcher.conftest import CANARY, SESSION, OpenSource

@@ -2,7 +2,7 @@
 
 import math
 
-from services.fetcher.overlay import file_listings, overlaid
+from services.fetcher.reference.overlay import file_listings, overlaid
 from services.fetcher.source import Listing
 from services.files.attributes import AttributeBook, Attributes
 from services.market.vocabulary import SymbolType

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fetcher.parse import (
+from services.fetcher.provider.parse import (
     PLAIN_LIMIT,
     RawBar,
     columns_of,

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from services.fetcher.place import find_place
 from services.fetcher.settings import FetcherSettings
-from services.fetcher.store_layout import Place
+from services.fetcher.store.layout import Place
 from services.market.errors import ProviderUnavailableError
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fetcher.limits import PLANS
+from services.fetcher.provider.limits import PLANS
 from services.market.errors import CalendarEndedError
 from services.market.sessions import FIRST, LAST, NEW_YORK, close_time, is_session
 

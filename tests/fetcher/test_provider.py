@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from services.fetcher.limits import PLANS
-from services.fetcher.provider import MassiveSource
+from services.fetcher.provider.limits import PLANS
+from services.fetcher.provider.massive import MassiveSource
 from services.market.errors import ProviderAuthError, ProviderPlanError
 from services.market.sessions import NEW_YORK, sessions_ending, to_day_number
 from services.market.universe import type_by_suffix

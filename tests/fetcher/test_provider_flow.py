@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from aiohttp import web
 
-from services.fetcher.limits import Plan
+from services.fetcher.provider.limits import Plan
 from services.market.errors import (
     ProviderUnavailableError,
 )

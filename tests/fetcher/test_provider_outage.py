@@ -8,9 +8,9 @@ from datetime import date, datetime
 import pytest
 from aiohttp import web
 
-from services.fetcher.breaker import THRESHOLD, CircuitOpenError
-from services.fetcher.limits import PLANS
-from services.fetcher.transport import Timeouts
+from services.fetcher.provider.breaker import THRESHOLD, CircuitOpenError
+from services.fetcher.provider.limits import PLANS
+from services.fetcher.provider.transport import Timeouts
 from services.market.errors import ProviderUnavailableError
 from services.market.sessions import NEW_YORK, sessions_ending
 from tests.fetcher.conftest import CANARY, SESSION, Answer, OpenSource, Provider, json_answer

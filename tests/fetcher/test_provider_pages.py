@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from aiohttp import web
 
-from services.fetcher.limits import PLANS
+from services.fetcher.provider.limits import PLANS
 from services.market.errors import (
     MalformedAnswerError,
     ProviderPlanError,

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.fetcher.details import DetailsBook
-from services.fetcher.kept_lists import KEPT
-from services.fetcher.reference import STALE_SESSIONS, DatedList, Reference
+from services.fetcher.reference.details import DetailsBook
+from services.fetcher.reference.kept_lists import KEPT
+from services.fetcher.reference.reference import STALE_SESSIONS, DatedList, Reference
 from services.fetcher.source import Details, Listing
-from services.fetcher.store import Store
-from services.fetcher.store_layout import Place
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.layout import Place
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.files.attributes import AttributeBook, Attributes
 from services.market.errors import ProviderUnavailableError

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fetcher.breaker import CircuitOpenError
-from services.fetcher.retry import Retrier, RetryBudget, RetryPolicy
+from services.fetcher.provider.breaker import CircuitOpenError
+from services.fetcher.provider.retry import Retrier, RetryBudget, RetryPolicy
 from services.market.errors import (
     BudgetSpentError,
     InvalidRequestError,

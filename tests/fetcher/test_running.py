@@ -15,9 +15,9 @@ from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.running import FRESH_S, KEPT_S, RunningBars
 from services.fetcher.source import SessionBars, SymbolBars
-from services.fetcher.store import Store
-from services.fetcher.store_layout import Place
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.layout import Place
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.window import RunningSession
 from services.market.adjust import Split

@@ -13,9 +13,9 @@ from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.source import Pace, SessionBars
 from services.fetcher.split_check import SOON_DAYS, disagreeing
-from services.fetcher.store import Store
-from services.fetcher.store_layout import Place
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.layout import Place
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import ProviderUnavailableError, TechnicError

@@ -14,10 +14,10 @@ import pytest
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.source import Pace
-from services.fetcher.store import Store, Verified
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import Place
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import Place
+from services.fetcher.store.store import Store, Verified
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import DamagedRowError
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import DamagedRowError
 from services.fetcher.symbols import SymbolIndex
 from services.market.errors import LocalDataError
 from services.market.sessions import sessions_ending

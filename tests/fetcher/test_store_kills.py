@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import Place
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import Place
 from services.fetcher.symbols import SymbolIndex
 from tests.fetcher.store_writer import SESSIONS, STEPS, bars_of, require_right, take, write
 

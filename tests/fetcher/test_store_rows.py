@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import DamagedRowError, Place, prepare
-from services.fetcher.store_quarantine import Quarantine, QuarantinedRow
-from services.fetcher.store_splits import KnownSplits
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import DamagedRowError, Place, prepare
+from services.fetcher.store.quarantine import Quarantine, QuarantinedRow
+from services.fetcher.store.splits import KnownSplits
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import LocalDataError

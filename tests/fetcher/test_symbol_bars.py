@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.fetcher.decode import warm
-from services.fetcher.parse import RawBar, columns_of, following, parse_bars, symbol_bars
+from services.fetcher.provider.decode import warm
+from services.fetcher.provider.parse import RawBar, columns_of, following, parse_bars, symbol_bars
 from services.fetcher.symbols import SymbolIndex
 from services.market.errors import MalformedAnswerError
 

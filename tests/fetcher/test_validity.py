@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from services.fetcher.provider.validity import RAW_PRICE_LIMIT, RAW_VOLUME_LIMIT, plausible, plausible_bars, valid_bars
 from services.fetcher.source import SessionBars, SymbolBars
-from services.fetcher.validity import RAW_PRICE_LIMIT, RAW_VOLUME_LIMIT, plausible, plausible_bars, valid_bars
 from services.market.errors import MalformedAnswerError
 
 NAN, INF = float("nan"), float("inf")

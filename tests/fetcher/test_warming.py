@@ -9,13 +9,13 @@ import pytest
 
 from services.fetcher.activity import Activity
 from services.fetcher.cache import SessionCache
-from services.fetcher.details import DetailsBook
-from services.fetcher.reference import STALE_SESSIONS, Reference
+from services.fetcher.reference.details import DetailsBook
+from services.fetcher.reference.reference import STALE_SESSIONS, Reference
+from services.fetcher.reference.symbol_list import SymbolList
 from services.fetcher.source import Pace
 from services.fetcher.split_check import SplitCheck
-from services.fetcher.store import Store
-from services.fetcher.stored_source import StoredSource
-from services.fetcher.symbol_list import SymbolList
+from services.fetcher.store.store import Store
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync
 from services.fetcher.warming import ATTEMPTS, BACKOFF_S, START_S, Warming, WarmPlan, next_morning

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.fetcher import words
+from services.fetcher.provider import words
 
 texts = st.binary(min_size=8, max_size=8) | st.text('0123456789.,}"\\e- ', min_size=8, max_size=8).map(str.encode)
 

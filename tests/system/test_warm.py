@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
-from services.fetcher import details_filler
+from services.fetcher.reference import details_filler
 from services.market.errors import BudgetSpentError
 from services.rpc.channel import open_channel
 from services.rpc.status import from_call

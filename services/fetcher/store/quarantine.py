@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.fetcher.store_layout import DamagedRowError, checksum, transaction
+from services.fetcher.store.layout import DamagedRowError, checksum, transaction
 
 KEPT_ROWS: Final = 100
 """Rows that are put aside at most; the oldest leaves first."""

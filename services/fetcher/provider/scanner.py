@@ -11,8 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.fetcher.symbols import FREE, HASH_HIGH, HASH_LOW, HASH_SHIFT, MAX_LENGTH
-from services.fetcher.words import (
+from services.fetcher.provider.words import (
     WIDTH,
     Bytes,
     digits,
@@ -26,6 +25,7 @@ from services.fetcher.words import (
     up_to,
     word,
 )
+from services.fetcher.symbols import FREE, HASH_HIGH, HASH_LOW, HASH_SHIFT, MAX_LENGTH
 
 Table = tuple[NDArray[np.uint64], NDArray[np.int32]]
 Rows = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]

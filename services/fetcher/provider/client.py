@@ -5,12 +5,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from services.fetcher.breaker import Attempt, Breaker
-from services.fetcher.limits import MARGIN, Plan, RateLimiter
-from services.fetcher.parse import Page, unpack
-from services.fetcher.retry import Retrier, RetryBudget, RetryPolicy
+from services.fetcher.provider.breaker import Attempt, Breaker
+from services.fetcher.provider.limits import MARGIN, Plan, RateLimiter
+from services.fetcher.provider.parse import Page, unpack
+from services.fetcher.provider.retry import Retrier, RetryBudget, RetryPolicy
+from services.fetcher.provider.transport import Endpoint, Transport
 from services.fetcher.timer import LoopTimer
-from services.fetcher.transport import Endpoint, Transport
 from services.market.errors import MalformedAnswerError
 
 T = TypeVar("T")

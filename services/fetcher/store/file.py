@@ -13,17 +13,17 @@ from typing import Final
 import numpy as np
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_check import META, WRONG_CHECKSUM, Key
-from services.fetcher.store_layout import (
+from services.fetcher.store.check import META, WRONG_CHECKSUM, Key
+from services.fetcher.store.layout import (
     DamagedRowError,
     Place,
     checksum,
     transaction,
 )
-from services.fetcher.store_quarantine import PutAsideError, QuarantinedRow
-from services.fetcher.store_revisions import Numbered, Revisions, changed
-from services.fetcher.store_rows import StoreRows
-from services.fetcher.store_splits import SPLITS, KnownSplits, StoreSplits
+from services.fetcher.store.quarantine import PutAsideError, QuarantinedRow
+from services.fetcher.store.revisions import Numbered, Revisions, changed
+from services.fetcher.store.rows import StoreRows
+from services.fetcher.store.splits import SPLITS, KnownSplits, StoreSplits
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.panel import FIELDS

@@ -6,9 +6,9 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from services.fetcher.kept_lists import KeptLists
+from services.fetcher.reference.kept_lists import KeptLists
 from services.fetcher.source import BarSource, Details, Listing, Pace, SessionBars, SymbolBars
-from services.fetcher.store import Store
+from services.fetcher.store.store import Store
 from services.files.attributes import AttributeBook
 from services.market.adjust import Split
 from services.market.panel import FIELDS

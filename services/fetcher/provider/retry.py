@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from services.fetcher.breaker import CircuitOpenError
+from services.fetcher.provider.breaker import CircuitOpenError
 from services.fetcher.timer import Timer
 from services.market.errors import (
     MalformedAnswerError,

@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.fetcher.scanner import NEW_SYMBOL, NO_SYMBOL, VALUES, scan
+from services.fetcher.provider.scanner import NEW_SYMBOL, NO_SYMBOL, VALUES, scan
+from services.fetcher.provider.validity import valid_bars
 from services.fetcher.source import SessionBars
 from services.fetcher.symbols import SymbolIndex, is_symbol
-from services.fetcher.validity import valid_bars
 from services.market.errors import MalformedAnswerError
 from services.market.sessions import NEW_YORK
 

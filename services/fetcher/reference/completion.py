@@ -5,9 +5,9 @@ import math
 from datetime import date
 
 from services.fetcher.cache import SessionCache
-from services.fetcher.details import DetailsBook
-from services.fetcher.overlay import completed
-from services.fetcher.reference import Reference
+from services.fetcher.reference.details import DetailsBook
+from services.fetcher.reference.overlay import completed
+from services.fetcher.reference.reference import Reference
 from services.fetcher.source import Listing
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 import structlog
 
-from services.fetcher.store_check import WRONG_CHECKSUM, Key, StoreCheck
-from services.fetcher.store_layout import (
+from services.fetcher.store.check import WRONG_CHECKSUM, Key, StoreCheck
+from services.fetcher.store.layout import (
     CORRUPT,
     DamagedRowError,
     Place,
@@ -21,8 +21,8 @@ from services.fetcher.store_layout import (
     prepare,
     transaction,
 )
-from services.fetcher.store_quarantine import PutAsideError, Quarantine, QuarantinedRow
-from services.fetcher.store_symbols import StoreSymbols
+from services.fetcher.store.quarantine import PutAsideError, Quarantine, QuarantinedRow
+from services.fetcher.store.symbols import StoreSymbols
 from services.fetcher.symbols import SymbolIndex
 from services.market.errors import LocalDataError
 

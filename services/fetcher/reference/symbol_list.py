@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 
 from services.fetcher.cache import SessionCache
-from services.fetcher.completion import Completion
-from services.fetcher.details import DetailsBook
-from services.fetcher.reference import Reference
+from services.fetcher.reference.completion import Completion
+from services.fetcher.reference.details import DetailsBook
+from services.fetcher.reference.reference import Reference
 from services.fetcher.source import Listing
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
 from services.market.errors import BudgetSpentError, ProviderUnavailableError

@@ -7,10 +7,10 @@ from typing import Final
 import structlog
 
 from services.fetcher.activity import Activity, DisturbedError, report_end
-from services.fetcher.details import DetailsBook
+from services.fetcher.reference.details import DetailsBook
+from services.fetcher.reference.symbol_list import SymbolList
 from services.fetcher.source import Details
-from services.fetcher.stored_source import StoredSource
-from services.fetcher.symbol_list import SymbolList
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.sync import SessionSync
 from services.fetcher.timer import Timer
 from services.market.errors import ProviderAuthError, ProviderPlanError, TechnicError

@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 import structlog
 
-from services.fetcher.client import Client
-from services.fetcher.decode import decode_grouped
-from services.fetcher.flights import Flights
-from services.fetcher.limits import Plan
-from services.fetcher.parse import (
+from services.fetcher.provider.client import Client
+from services.fetcher.provider.decode import decode_grouped
+from services.fetcher.provider.flights import Flights
+from services.fetcher.provider.limits import Plan
+from services.fetcher.provider.parse import (
     parse_bars,
     parse_details,
     parse_listings,
@@ -20,12 +20,12 @@ from services.fetcher.parse import (
     parse_splits,
     symbol_bars,
 )
-from services.fetcher.refusals import AbsentError
-from services.fetcher.retry import RetryPolicy
+from services.fetcher.provider.refusals import AbsentError
+from services.fetcher.provider.retry import RetryPolicy
+from services.fetcher.provider.transport import Endpoint
+from services.fetcher.provider.validity import plausible
 from services.fetcher.source import Details, Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex, is_symbol
-from services.fetcher.transport import Endpoint
-from services.fetcher.validity import plausible
 from services.market.adjust import Split
 from services.market.errors import MalformedAnswerError, ProviderPlanError
 

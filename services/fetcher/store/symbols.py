@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.fetcher.store_layout import DamagedRowError, checksum, intact
+from services.fetcher.store.layout import DamagedRowError, checksum, intact
 from services.fetcher.symbols import SymbolIndex
 
 _UNKNOWN: Final = -1

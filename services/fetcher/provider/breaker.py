@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from services.fetcher.decode import EmptyAnswerError
+from services.fetcher.provider.decode import EmptyAnswerError
 from services.fetcher.timer import Timer
 from services.market.errors import MalformedAnswerError, ProviderUnavailableError, TechnicError
 

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from services.fetcher.source import Details
-from services.fetcher.store import Store
+from services.fetcher.store.store import Store
 from services.market.adjust import Split
 from services.market.sessions import from_day_number, to_day_number
 from services.market.vocabulary import SymbolType

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from services.fetcher.store_layout import CORRUPT, connect, error_name, intact, transaction
-from services.fetcher.store_quarantine import Quarantine, QuarantinedRow
-from services.fetcher.store_splits import SPLITS
+from services.fetcher.store.layout import CORRUPT, connect, error_name, intact, transaction
+from services.fetcher.store.quarantine import Quarantine, QuarantinedRow
+from services.fetcher.store.splits import SPLITS
 from services.market.sessions import FIRST, LAST, from_day_number, is_session, to_day_number
 
 WRONG_CHECKSUM: Final = "its checksum is not that of its content"

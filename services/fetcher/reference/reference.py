@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 import structlog
 from cachetools import LRUCache
 
-from services.fetcher.kept_lists import Symbols
-from services.fetcher.stored_source import StoredSource
+from services.fetcher.reference.kept_lists import Symbols
+from services.fetcher.store.stored_source import StoredSource
 from services.market.adjust import Split, by_symbol
 from services.market.sessions import sessions_between
 

@@ -1,4 +1,4 @@
-"""Pure parsing of the provider's answers, but for grouped daily bars, which `services.fetcher.decode` reads."""
+"""Pure parsing of the provider's answers, but for grouped daily bars, which `provider.decode` reads."""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from services.fetcher.scanner import TIME, VALUES, scan
+from services.fetcher.provider.scanner import TIME, VALUES, scan
+from services.fetcher.provider.validity import valid_bars
 from services.fetcher.source import Details, Listing, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex, is_symbol
-from services.fetcher.validity import valid_bars
 from services.market.adjust import Split
 from services.market.errors import MalformedAnswerError
 from services.market.sessions import to_day_number

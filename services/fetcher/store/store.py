@@ -20,11 +20,11 @@ from typing import Final, TypeVar
 import structlog
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store_check import flaws_of
-from services.fetcher.store_file import StoreFile
-from services.fetcher.store_layout import DamagedRowError, Place, error_name
-from services.fetcher.store_quarantine import QuarantinedRow
-from services.fetcher.store_splits import KnownSplits
+from services.fetcher.store.check import flaws_of
+from services.fetcher.store.file import StoreFile
+from services.fetcher.store.layout import DamagedRowError, Place, error_name
+from services.fetcher.store.quarantine import QuarantinedRow
+from services.fetcher.store.splits import KnownSplits
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.window import HISTORY_LIMIT
 from services.market.adjust import Split

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from services.fetcher.store_layout import DamagedRowError, checksum, intact
+from services.fetcher.store.layout import DamagedRowError, checksum, intact
 from services.market.adjust import Split
 from services.market.sessions import from_day_number, to_day_number
 

@@ -8,11 +8,11 @@ from datetime import date
 import structlog
 
 from services.fetcher.cache import SessionCache
-from services.fetcher.reference import STALE_SESSIONS, Reference
+from services.fetcher.reference.reference import STALE_SESSIONS, Reference
+from services.fetcher.reference.symbol_list import SymbolList
 from services.fetcher.split_check import SplitCheck
-from services.fetcher.store import Store, StoreStatus, Verified
-from services.fetcher.stored_source import StoredSource
-from services.fetcher.symbol_list import SymbolList
+from services.fetcher.store.store import Store, StoreStatus, Verified
+from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.sync import TICK_S, Report, SessionSync, SyncState
 from services.fetcher.window import sessions_of
 from services.market.errors import BudgetSpentError, InvalidRequestError, ProviderPlanError, TechnicError

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.fetcher.store_layout import checksum, intact
+from services.fetcher.store.layout import checksum, intact
 from services.market.panel import FIELDS
 
 KEPT_PER_SESSION: Final = 8

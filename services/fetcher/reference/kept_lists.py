@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 from cachetools import LRUCache
 
-from services.fetcher.overlay import overlaid
+from services.fetcher.reference.overlay import overlaid
 from services.fetcher.source import Listing
-from services.fetcher.store import Store
+from services.fetcher.store.store import Store
 from services.files.attributes import AttributeBook
 from services.market.sessions import from_day_number, to_day_number
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from services.fetcher.parse import error_text
+from services.fetcher.provider.parse import error_text
 from services.market.errors import (
     InvalidRequestError,
     MalformedAnswerError,

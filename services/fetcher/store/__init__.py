@@ -1,0 +1,1 @@
+"""The store on disk: bars, splits and answers that were paid for."""
