@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.system.conftest import Stack
@@ -15,6 +17,8 @@ from tests.system.conftest import Stack
 ROOT = Path(__file__).parents[2]
 ADDRESS = "localhost:50051"
 """Where the README's gateway is; the tests put their own in its place."""
+OTHERS = {"fetcher": "localhost:50052", "scorer": "localhost:50053"}
+"""Where the README's other services are."""
 BIN = Path(sys.executable).parent
 
 
@@ -78,10 +82,23 @@ async def test_make_knows_its_targets(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", commands("grpcurl "))
-async def test_grpcurl_reads_the_gateway(command: str, stack: Stack) -> None:
-    ran = await run(*installed(command, stack.address))
+async def test_grpcurl_reads_the_services(command: str, stack: Stack) -> None:
+    words = installed(command, stack.address)
+    for name, address in OTHERS.items():
+        if address in words:
+            # The other services of the tests listen on Unix sockets.
+            words[words.index(address)] = f"{stack.folder}/{name}"
+            words.insert(1, "-unix")
+    ran = await run(*words)
     assert ran.code == 0, ran.err
-    expected = {"list": "technic.v1.GatewayService", "ScanUniverse": '"result_hash"', "Check": '"SERVING"'}
+    expected = {
+        "list": "technic.v1.GatewayService",
+        "ScanUniverse": '"result_hash"',
+        "Check": '"SERVING"',
+        "GetCacheStats": '"byte_limit"',
+        "ScoreUniverse": '"tech_rating"',
+        "ListFactors": '"vol_spike"',
+    }
     assert next(text for name, text in expected.items() if command.endswith(name)) in ran.out
 
 
@@ -91,11 +108,26 @@ async def test_grpcurl_describes_the_gateway(stack: Stack) -> None:
 
 
 async def test_the_python_example_prints_rows_and_the_ledger(stack: Stack) -> None:
-    (example,) = blocks("python")
+    example = blocks("python")[0]
     ran = await run(sys.executable, "-c", example.replace(ADDRESS, stack.address))
     assert ran.code == 0, ran.err
     requested, scored, omitted = map(int, re.findall(r"\d+", ran.out.splitlines()[-1]))
     assert requested == scored + omitted > 0
+
+
+async def test_the_factors_example_prints_a_row_a_symbol(tmp_path: Path) -> None:
+    example = blocks("python")[1]
+    days = pd.bdate_range("2025-01-02", periods=60)
+    close = 100 + np.arange(60.0)
+    frame = pd.DataFrame(
+        {"date": days, "open": close, "high": close + 1, "low": close - 1, "close": close, "volume": 1e6}
+    )
+    bars = pd.concat([frame.assign(symbol=symbol) for symbol in ("AAPL", "MSFT")])
+    bars.to_parquet(tmp_path / "bars.parquet")
+    ran = await run(sys.executable, "-c", re.sub(r'"[^"]*\.parquet"', repr(str(tmp_path / "bars.parquet")), example))
+    assert ran.code == 0, ran.err
+    assert [line.split()[1] for line in ran.out.splitlines()[1:]] == ["AAPL", "MSFT"], ran.out
+    assert "rsi_14" in ran.out.splitlines()[0]
 
 
 @pytest.mark.parametrize("command", [line for line in commands(".venv/bin/technic ") if not lasting(line)])
