@@ -12,6 +12,8 @@ from services.cli.answer import ScanStart, ScanStep
 
 LINE_S: Final = 1.0
 """Seconds between two plain lines of one stage."""
+SHORTEST_ETA_S: Final = 0.05
+"""Seconds below which an ETA would be shown as nothing, and is not."""
 
 
 class ProgressView(Protocol):
@@ -145,7 +147,7 @@ def describe_stage(step: ScanStep) -> str:
 def describe_pace(step: ScanStep) -> str:
     """Say how fast it goes, once it goes, and what is left."""
     rate = f"{_rate(step.rate)}, " if step.rate else ""
-    eta = "" if step.eta_s is None else f"ETA {_duration(step.eta_s)}, "
+    eta = "" if step.eta_s is None or step.eta_s < SHORTEST_ETA_S else f"ETA {_duration(step.eta_s)}, "
     budget = "" if step.budget_left_s is None else f", {step.budget_left_s:.1f} s of budget left"
     return f"{rate}{eta}{step.provider_request_count:,} provider calls{budget}"
 

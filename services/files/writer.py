@@ -91,6 +91,7 @@ def _writing(path: Path, schema: "Schema") -> Iterator[Callable[["Table"], None]
     suffix = suffix_of(path)
     unfinished = path.with_name(f".{path.name}.unfinished{suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with ExitStack() as stack:
                 writer: Any = stack.enter_context(_writer(unfinished, suffix, schema, stack))

@@ -67,8 +67,9 @@ def test_a_slow_sync_is_told_in_minutes_and_without_a_budget() -> None:
     assert describe_pace(step) == "5/min, ETA 60 min, 121 provider calls"
 
 
-def test_an_unknown_eta_is_left_out() -> None:
+def test_an_eta_that_is_unknown_or_nothing_is_left_out() -> None:
     assert "ETA" not in describe_pace(replace(STEP, eta_s=None))
+    assert "ETA" not in describe_pace(replace(STEP, eta_s=0.0003))
 
 
 def test_a_start_is_told_with_its_simulator() -> None:

@@ -68,7 +68,7 @@ def empty(tmp_path: Path) -> Path:
         return path
 
 
-@pytest.mark.parametrize("name", ["bars.parquet", "bars.csv", "bars.csv.gz", "folder"])
+@pytest.mark.parametrize("name", ["bars.parquet", "new/bars.csv", "bars.csv.gz", "new/folder"])
 async def test_a_store_that_is_exported_and_imported_is_equal_bit_for_bit(
     fetcher: Fetcher, technic: Technic, filled: Path, empty: Path, tmp_path: Path, name: str
 ) -> None:
