@@ -102,7 +102,7 @@ async def test_some_symbols_of_some_sessions_are_exported(
     assert [line.split(",")[:2] for line in lines[1:]] == [
         [f'"{symbol}"', str(session)] for session in NEWEST[1::-1] for symbol in ("S7", "S8")
     ]
-    for wrong in ((str(out), "--symbols", "NONE"), (str(tmp_path / "bars.txt"),), (str(tmp_path / "no" / "a.csv"),)):
+    for wrong in ((str(out), "--symbols", "NONE"), (str(tmp_path / "bars.txt"),), (str(out / "a.csv"),)):
         failed = await technic.run(*command, *wrong)
         assert (failed.code, failed.out) == (2, "")
 

@@ -64,8 +64,9 @@ def test_a_file_that_was_not_finished_is_not_there_and_the_old_one_is(tmp_path: 
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("bars.csv", "old")]
 
 
-@pytest.mark.parametrize("name", ["bars.txt", "absent/bars.csv", "absent/bars.parquet"])
+@pytest.mark.parametrize("name", ["bars.txt", "file/bars.csv", "file/bars.parquet"])
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(LocalDataError, match=r"bars\."), writing_bars(tmp_path / name):
         pass
 
