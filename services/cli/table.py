@@ -114,7 +114,7 @@ def _summary(report: ScanReport) -> Iterator[Text]:
     )
     plan = report.fetch_plan
     if plan is not None and plan.session_call_count + plan.symbol_call_count:
-        yield Text(f"asked for {plan.reason}")
+        yield Text(f"fetch plan: {plan.reason}")
     yield Text(_coverage(report))
     yield Text(f"seconds: {_listed({stage: f'{seconds:.3f}' for stage, seconds in report.timings.items()})}")
     yield Text(f"versions: {_listed({part: _short(version) for part, version in report.versions.items()})}")

@@ -59,7 +59,7 @@ class StreamSummary:
         refused_count: bars refused while it waited.
         eta_s: seconds until the missing sessions could be there; None if none is, or nothing is known.
         holding: what was there when the request came.
-        plan: what was to be asked for.
+        plan: what was to be asked for, symbols that no session turned out to have included.
     """
 
     as_of: date
@@ -126,8 +126,8 @@ class BarStreams:
         holding = self.holding(completed)
         plan = await self._plan(symbols, holding, until - loop.time())
         refused_before, began = self.sync.refused_count, loop.time()
-        stream = _Stream(self, replace(window, unreachable=plan.unreachable), until, size, emit)
-        missing_count = await stream.run(symbols, completed, plan, is_running=is_running)
+        stream = _Stream(self, replace(window, unreachable=plan.unreachable), plan, until, size, emit)
+        missing_count = await stream.run(symbols, completed, is_running=is_running)
         return StreamSummary(
             as_of=window.sessions[-1],
             ready_count=len(window.sessions) - missing_count,
@@ -137,7 +137,7 @@ class BarStreams:
                 missing_count, len(holding.sessions) - len(holding.memory) - missing_count, loop.time() - began
             ),
             holding=holding,
-            plan=plan,
+            plan=stream.plan,
         )
 
     async def _plan(self, symbols: Sequence[str], holding: Holding, left_s: float) -> FetchPlan:
@@ -148,21 +148,20 @@ class BarStreams:
 
 
 class _Stream:
-    """One stream: where its blocks go, and until when it waits."""
+    """One stream: where its blocks go, until when it waits, and what it asks for."""
 
-    def __init__(self, parts: BarStreams, window: Window, until: float, size: int, emit: Emit) -> None:
+    def __init__(self, parts: BarStreams, window: Window, plan: FetchPlan, until: float, size: int, emit: Emit) -> None:
         self._parts = parts
         self._window = window
+        self.plan = plan
         self._until = until
         self._size = size
         self._emit = emit
 
-    async def run(
-        self, symbols: Sequence[str], completed: tuple[date, ...], plan: FetchPlan, *, is_running: bool
-    ) -> int:
+    async def run(self, symbols: Sequence[str], completed: tuple[date, ...], *, is_running: bool) -> int:
         """Send everything; return how many sessions are missing."""
         self._parts.check.begin(self._window.sessions)
-        laying = asyncio.create_task(self._laid(is_running=is_running))
+        plan, laying = self.plan, asyncio.create_task(self._laid(is_running=is_running))
         reachable = tuple(session for session in completed if session not in plan.unreachable)
         try:
             if plan.by_symbol:
@@ -214,6 +213,8 @@ class _Stream:
         listings = await self._parts.symbols.known(sessions[-1], self._patience(REASONS_WAIT_S))
         omissions: Omissions = tuple((symbol, self._parts.series.absence(symbol, listings)) for symbol in lacking)
         if len(lacking) <= self._parts.source.repair_limit:
+            asked = await self._parts.series.lacking(lacking, sessions)
+            self.plan = self.plan.repairing(asked, self._parts.source.pace)
             found, omissions = await self._parts.series.bring(lacking, sessions, listings, self._until)
             await self._parts.blocks.send(found, window, self._size, self._emit, by_symbol=True)
         if omissions:

@@ -6,9 +6,9 @@ time for them a few times as many are taken.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from typing import Final, Self
 
 from services.fetcher.source import Pace
 
@@ -58,6 +58,17 @@ class FetchPlan:
     unreachable: frozenset[date]
     reason: str
     least_s: float
+
+    def repairing(self, symbols: tuple[str, ...], pace: Pace) -> Self:
+        """Return the plan with symbols that no session turned out to have, a call each."""
+        if not symbols:
+            return self
+        return replace(
+            self,
+            symbols=(*self.symbols, *symbols),
+            reason=f"{self.reason}; {_count(len(symbols), 'symbol')} that no session has, one by one",
+            least_s=self.least_s + pace.spacing_s * len(symbols),
+        )
 
 
 def plan_fetch(

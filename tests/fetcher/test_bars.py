@@ -126,11 +126,14 @@ async def test_splits_restate_the_bars_before_them_only(bars: Bars, source: Fake
 async def test_symbols_without_bars_are_repaired_or_omitted_by_name(bars: Bars, source: FakeSource) -> None:
     source.single, source.listed = ("LATE",), ("A", "BB", "CCC", "LATE", "NEVER")
     sink = Sink()
-    await stream(bars, ("LATE", "A", "NEVER", "NOSUCH"), sink)
+    summary = await stream(bars, ("LATE", "A", "NEVER", "NOSUCH"), sink)
+    assert summary.plan.reason.endswith("; 3 symbols that no session has, one by one")
+    assert summary.plan.symbols == ("LATE", "NEVER", "NOSUCH")
     assert sink.symbols == ["A", "LATE"]
     assert sink.omissions == {"NEVER": Reason.NO_DATA, "NOSUCH": Reason.UNKNOWN_SYMBOL}
     again = Sink()
-    await stream(bars, ("LATE", "A", "NEVER", "NOSUCH"), again)
+    summary = await stream(bars, ("LATE", "A", "NEVER", "NOSUCH"), again)
+    assert (summary.plan.reason, summary.plan.symbols) == ("every session that can be asked for is there", ())
     assert again.omissions == sink.omissions
     assert sorted(again.symbols) == sorted(sink.symbols)
     assert (source.asked["LATE"], source.asked["NEVER"], source.asked["NOSUCH"]) == (1, 1, 1)
