@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 
 from services.fetcher.provider import decode
-from services.fetcher.provider.parse import parse_bars, symbol_bars, unpack
+from services.fetcher.provider.parse import parse_bars, symbol_bars
+from services.fetcher.provider.unpack import unpack
 from services.fetcher.symbols import SymbolIndex
 from services.market.panel import Panel
 from services.market.scoring import ScoringConfig

@@ -7,9 +7,10 @@ from typing import Final, TypeVar
 
 from services.fetcher.provider.breaker import Attempt, Breaker
 from services.fetcher.provider.limits import MARGIN, Plan, RateLimiter
-from services.fetcher.provider.parse import Page, unpack
+from services.fetcher.provider.parse import Page
 from services.fetcher.provider.retry import Retrier, RetryBudget, RetryPolicy
 from services.fetcher.provider.transport import Endpoint, Transport
+from services.fetcher.provider.unpack import unpack
 from services.fetcher.timer import LoopTimer
 from services.market.errors import MalformedAnswerError
 

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
 
 from services.fetcher.provider.scanner import TIME, VALUES, scan
@@ -21,13 +20,9 @@ from services.market.errors import MalformedAnswerError
 from services.market.sessions import to_day_number
 from services.market.universe import type_of
 
-PLAIN_LIMIT: Final = 64 * 2**20
-"""Bytes of an answer, unpacked, at most: some 40 times the largest one in use."""
-
 _DAY_MS: Final = 86_400_000
 _BAR_BYTES: Final = 40  # fewer than a whole bar has
 _NO_SYMBOLS: Final = tuple(SymbolIndex().table)
-_GZIP_WINDOW: Final = 31  # zlib's way to say: a gzip header, the largest window
 _TEXT_LIMIT: Final = 200
 _MOST_SHARES: Final = 1e13  # a hundred times as many as any company has
 _INDUSTRY: Final = re.compile(r"[0-9]{3,4}")
@@ -135,28 +130,6 @@ class Page(Generic[Row]):
     rows: tuple[Row, ...]
     following: str
     refused_count: int = 0
-
-
-def unpack(body: bytes, encoding: str) -> bytes:
-    """Return the plain bytes of an answer with the Content-Encoding `encoding`.
-
-    Raises:
-        MalformedAnswerError: cut short, not gzip, larger than `PLAIN_LIMIT`, or in an encoding that was not asked for.
-    """
-    if encoding in {"", "identity"}:
-        return body
-    if encoding != "gzip":
-        raise MalformedAnswerError(f"The provider answered in the encoding {encoding[:20]!r}, not in gzip")
-    stream = isal_zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        plain: bytes = stream.decompress(body, PLAIN_LIMIT + 1)
-    except isal_zlib.error:  # type: ignore[misc]  # its stubs take the class for an instance
-        raise MalformedAnswerError("The provider's answer is not gzip as it says") from None
-    if len(plain) > PLAIN_LIMIT:
-        raise MalformedAnswerError(f"The provider's answer is larger than {PLAIN_LIMIT} bytes")
-    if not stream.eof:
-        raise MalformedAnswerError("The provider's answer was cut short")
-    return plain
 
 
 def parse_listings(body: bytes) -> Page[Listing]:

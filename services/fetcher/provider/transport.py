@@ -11,8 +11,8 @@ from aiohttp import hdrs
 from pydantic import SecretStr
 
 from services.fetcher.provider.limits import Permit, RateLimiter
-from services.fetcher.provider.parse import PLAIN_LIMIT, unpack
 from services.fetcher.provider.refusals import refusal
+from services.fetcher.provider.unpack import PLAIN_LIMIT, unpack
 from services.fetcher.timer import Timer
 from services.market.errors import (
     MalformedAnswerError,
