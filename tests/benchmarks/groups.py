@@ -15,7 +15,7 @@ from tests.benchmarks.scans import measure_restarts, measure_sizes, run_scans
 from tests.benchmarks.startup import measure_version
 from tests.benchmarks.store import measure_store
 from tests.benchmarks.symbols import measure_symbols
-from tests.benchmarks.wire import measure_bars, measure_inference
+from tests.benchmarks.wire import measure_bars, measure_inference, measure_scores
 
 Group = Callable[[Bench], AsyncIterator[Figure]]
 
@@ -35,6 +35,8 @@ async def _scans(bench: Bench) -> AsyncIterator[Figure]:
 async def _wire(bench: Bench) -> AsyncIterator[Figure]:
     services = await hot_services(bench)
     async for figure in measure_bars(services.stack, bench.scale):
+        yield figure
+    async for figure in measure_scores(services.stack, bench.scale):
         yield figure
     async for figure in measure_inference(services.stack, bench.scale):
         yield figure

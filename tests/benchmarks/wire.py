@@ -1,4 +1,4 @@
-"""Parts of a scan over gRPC, against services that run: bars out of L1, and predictions."""
+"""Parts of a scan over gRPC, against services that run: bars out of L1, factors, and predictions."""
 
 import time
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import numpy as np
 
 from services.cli.stack import Stack
 from services.gateway.alphas import InferenceClient
-from services.gateway.clients import FetcherClient
+from services.gateway.clients import FetcherClient, ScoredBlock, ScorerClient
 from services.gateway.settings import GatewaySettings
 from services.market.panel import Panel
 from services.rpc.channel import open_channel
@@ -53,6 +53,32 @@ async def measure_bars(stack: Stack, scale: Scale) -> AsyncIterator[Figure]:
         floor=median(copies),
         target=0.12,
         note="floor: the same bytes through a raw loopback socket",
+    )
+
+
+async def measure_scores(stack: Stack, scale: Scale) -> AsyncIterator[Figure]:
+    """Time factors and ratings of a universe, from its bars in the fetcher's memory to the scorer's client."""
+    symbols = (await listed_symbols(stack))[: scale.rows]
+    seconds, scored = [], 0
+
+    async def take(event: object) -> None:
+        nonlocal scored
+        if isinstance(event, ScoredBlock):
+            scored += len(event.symbols)
+
+    async with open_channel(stack.addresses.scorer) as channel:
+        client = ScorerClient(channel)
+        for _ in range(scale.repeats + 1):
+            scored = 0
+            began = time.perf_counter()
+            await client.score(symbols, AS_OF.isoformat(), _WITHIN_S, take)
+            seconds.append(time.perf_counter() - began)
+    yield Figure(
+        f"factors over gRPC: {scale.rows:,} symbols, bars in the fetcher's memory",
+        "s",
+        tuple(seconds[1:]),
+        target=0.25,
+        note=f"{scored:,} symbols came with factors",
     )
 
 

@@ -22,6 +22,7 @@ async def test_a_table_goes_to_stdout_and_progress_to_stderr(gateway: Gateway, t
     assert ended.code == 0
     assert SIMULATED_LABEL in ended.out.splitlines()[0]
     assert "BRK.B" in ended.out
+    assert "fetch plan: 2 sessions of the whole market" in ended.out
     assert "fetch 120/300 sessions" not in ended.out
     assert "SIMULATED MARKET, as of 2025-09-30" in ended.err
     assert "rank 5/5 symbols" in ended.err
