@@ -130,6 +130,7 @@ async def open_source() -> AsyncIterator[OpenSource]:
             timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
             now: datetime = EVENING,
             clock: Callable[[], datetime] | None = None,
+            policy: RetryPolicy = FAST,
         ) -> MassiveSource:
             source = MassiveSource(
                 Endpoint(url, SecretStr(key), concurrency, timeouts),
@@ -137,7 +138,7 @@ async def open_source() -> AsyncIterator[OpenSource]:
                 clock or (lambda: now),
                 SymbolIndex(),
                 name="simulated",
-                retry_policy=FAST,
+                retry_policy=policy,
             )
             stack.push_async_callback(source.close)
             return source

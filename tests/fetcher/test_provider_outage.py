@@ -10,6 +10,7 @@ from aiohttp import web
 
 from services.fetcher.provider.breaker import THRESHOLD, CircuitOpenError
 from services.fetcher.provider.limits import PLANS
+from services.fetcher.provider.retry import RetryPolicy
 from services.fetcher.provider.transport import Timeouts
 from services.market.errors import ProviderUnavailableError
 from services.market.sessions import NEW_YORK, sessions_ending
@@ -18,6 +19,7 @@ from tests.fetcher.faults import CURABLE, GOOD, drip, hang
 
 FIRST = date(2025, 1, 2)
 PATIENT = Timeouts(pool_s=30, connect_s=30, read_s=30, total_s=30)
+UNTIL_THE_DEADLINE = RetryPolicy(base_s=0.05, cap_s=0.05)
 
 
 @pytest.mark.parametrize(
@@ -93,16 +95,20 @@ async def test_a_provider_that_is_down_is_told_apart_from_a_slow_one_and_probed(
 async def test_sessions_wait_for_a_provider_that_is_down_and_send_one_probe(
     provider: Provider, open_source: OpenSource
 ) -> None:
-    release = asyncio.Event()
+    all_asked, release = asyncio.Event(), asyncio.Event()
 
     async def down_at_first(request: web.Request) -> web.StreamResponse:
         if len(provider.asked) <= 20:
+            # All fail together: else the first ones would have tried again, and given up, before the breaker opens.
+            if len(provider.asked) == 20:
+                all_asked.set()
+            await all_asked.wait()
             return await CURABLE["status 500"](request)
         await release.wait()
         return await GOOD(request)
 
     provider.say(down_at_first)
-    source = open_source(provider.url)
+    source = open_source(provider.url, policy=UNTIL_THE_DEADLINE)
     waiting = [asyncio.create_task(source.session_bars(SESSION)) for _ in range(20)]
     await provider.until_asked(21)
     # The probe is on its way: all others wait for what it finds.
