@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scale = QUICK if parsed.quick else NORMAL
     if parsed.full:
         scale = replace(scale, hot_runs=_FULL_HOT_RUNS)
+    # A script's background job is started with SIGINT ignored; what is sent to us is meant, all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         figures, bench = asyncio.run(_measure(scale, parsed.only or list(GROUPS), parsed.out.parent))
