@@ -253,7 +253,7 @@ def test_thresholds_that_make_no_sense_are_refused(tmp_path: Path, line: str, in
 def windows() -> dict[str, Panel]:
     """The newest 300 sessions of two sets of real bars."""
     if not DATA.is_dir():
-        pytest.skip("the real bars are not here")
+        pytest.skip("needs the real market data in ../shared/data")
     found = {}
     for name in ("bars_2025", "bars_2026"):
         whole = read_panel(DATA / f"{name}.parquet")

@@ -23,7 +23,10 @@ from tests.scorer.tolerance import tolerance
 DATA = Path(__file__).parents[3] / "shared" / "data"
 CONFIG = ScoringConfig.load()
 
-pytestmark = [pytest.mark.real_data, pytest.mark.skipif(not DATA.is_dir(), reason="the real bars are not here")]
+pytestmark = [
+    pytest.mark.real_data,
+    pytest.mark.skipif(not DATA.is_dir(), reason="needs the real market data in ../shared/data"),
+]
 
 
 def read_panel(path: Path, symbols: frozenset[str] | None = None, since: dt.date = dt.date.min) -> Panel:
