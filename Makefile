@@ -19,7 +19,7 @@ $(INSTALLED): requirements.lock pyproject.toml hatch_build.py $(shell find proto
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Technic needs Python 3.11 or newer, this is " + sys.version)'
 	@echo "setting up .venv (about a minute the first time) ..." >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
+	@$(BIN)/pip install --quiet --use-pep517 --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable . >&2
 	@touch $(INSTALLED)
 
