@@ -69,17 +69,22 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         async def accept(event: Accepted) -> None:
             await write(messages.accepted(scan_id, event))
 
+        scanned = asyncio.Event()
+
         async def tick() -> None:
-            while True:
+            while not scanned.is_set():
                 await write(messages.progress(tracker.snapshot(), request.budget_s))
-                await asyncio.sleep(TICK_S)
+                await asyncio.wait((ended,), timeout=TICK_S)
+
+        ended = asyncio.create_task(scanned.wait())
 
         ticking = asyncio.create_task(tick())
         try:
             outcome = await self._scanner.scan(request, tracker, accept)
         finally:
-            ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
+            # Never by a cancel: a write that was broken off is still under way, and the next one would fail.
+            scanned.set()
+            await asyncio.gather(ticking, ended, return_exceptions=True)
         await write(messages.progress(tracker.snapshot(), request.budget_s))
         for batch in messages.row_batches(outcome, request):
             await write(batch)
