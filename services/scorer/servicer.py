@@ -8,6 +8,7 @@ from services.market.errors import InvalidRequestError
 from services.rpc.wire import flags_to_bytes, matrix_to_bytes, omissions_to_messages, regime_to_message
 from services.scorer.bars import FetchState
 from services.scorer.factors.spec import Family
+from services.scorer.remembered import ScoreRequest
 from technic.v1 import scorer_service_pb2 as pb
 from technic.v1 import scorer_service_pb2_grpc
 
@@ -50,9 +51,8 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
 
         left = context.time_remaining()
         timeout = None if left is None else max(0.0, left - MARGIN_S)
-        summary = await self._scorer.score(
-            tuple(request.symbols), request.as_of, timeout, emit, include_running=request.include_running
-        )
+        asked = ScoreRequest(tuple(request.symbols), request.as_of, request.include_running)
+        summary = await self._scorer.score(asked, timeout, emit)
         message = pb.ScoreSummary(
             fetch=summary.fetch.message,
             regime=regime_to_message(summary.regime),

@@ -51,6 +51,7 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
         self.size = 8
         self.absent: tuple[str, ...] = ()
         self.error: Exception | None = None
+        self.version = ""
         self.asked: list[fetcher_pb.StreamBarsRequest] = []
         self.seconds_left: list[float] = []
         self.hold = asyncio.Event()
@@ -71,11 +72,15 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
         if self.error:
             raise self.error
         present = [symbol for symbol in request.symbols if symbol not in self.absent]
+        if self.version and request.known_version == self.version:
+            present = []
         for begin in range(0, len(present), self.size):
             response = fetcher_pb.StreamBarsResponse()
             parts = panel_parts(panel(tuple(present[begin : begin + self.size])))
             response.block.MergeFromString(b"".join(parts))
             await context.write(response)
+        if self.version:
+            await context.write(fetcher_pb.StreamBarsResponse(version=fetcher_pb.BarsVersion(version=self.version)))
         batch = fetcher_pb.OmissionBatch()
         for symbol in self.absent:
             batch.omissions.add(symbol=symbol, reason=Reason.NO_DATA)
@@ -178,6 +183,35 @@ async def test_without_spy_rows_are_flagged_and_market_relative_factors_missing(
     omitted = [omission for block in blocks for omission in omissions_from_messages(block.omissions)]
     assert omitted == [("GONE", Reason.NO_DATA)]
     assert "SPY" in events[-1].summary.regime.missing_symbols
+
+
+async def test_bars_that_did_not_change_are_neither_sent_nor_scored_again(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    fetcher.version, fetcher.absent = "first", ("GONE",)
+    symbols = ["AAA", "GONE", "QQQ", *(f"S{number}" for number in range(20))]
+    rows, events = await score(stub, symbols)
+    again, events_again = await score(stub, symbols)
+    assert [request.known_version for request in fetcher.asked] == ["", "first"]
+    assert list(again) == list(rows)
+    assert [row.tobytes() for row in again.values()] == [row.tobytes() for row in rows.values()]
+    assert events_again[-1].summary.compute_seconds == 0 < events[-1].summary.compute_seconds
+    assert events_again[-1].summary.regime == events[-1].summary.regime
+    assert [event.block for event in events_again if event.HasField("block")] == [
+        event.block for event in events if event.HasField("block")
+    ]
+
+
+async def test_another_version_is_scored_anew(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    for version in ("first", "second", "second", ""):
+        fetcher.version = version
+        rows, events = await score(stub, ["AAA", "BBB"])
+        assert set(rows) == {"AAA", "BBB"}
+        assert (events[-1].summary.compute_seconds == 0) is (len(fetcher.asked) == 3)
+    await score(stub, ["BBB", "AAA"])
+    assert [request.known_version for request in fetcher.asked] == ["", "first", "second", "second", ""]
 
 
 @pytest.mark.parametrize(
