@@ -24,11 +24,13 @@ class ScoreRequest(NamedTuple):
         symbols: without duplicates, in the order in which rows go out.
         as_of: ISO date of the last session; empty for the newest completed one.
         include_running: whether as_of may be the session that runs now, whose bars are provisional.
+        include_weekly: whether rows have the weekly factors, too.
     """
 
     symbols: tuple[str, ...]
     as_of: str
     include_running: bool = False
+    include_weekly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

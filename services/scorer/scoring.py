@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from services.market.panel import Panel
+from services.market.weeks import WEEKLY_SESSIONS
 from services.scorer.bars import BarsVersion, FetchEnd, FetchState
 from services.scorer.block import ScoredBlock, score_panel
 from services.scorer.regime import CONTEXT_SYMBOLS, find_regime
@@ -88,12 +89,12 @@ class UniverseScorer:
             TechnicError: what the fetcher raised, or that it cannot be reached.
         """
         known = self._remembered.get(request)
-        run = _Scoring(self.engine, self._pool, frozenset(request.symbols), emit, known)
+        run = _Scoring(self.engine, self._pool, request, emit, known)
         others = (symbol for symbol in request.symbols if symbol not in CONTEXT_SYMBOLS)
         fetch = await self._bars.stream(
             (*CONTEXT_SYMBOLS, *others),
             request.as_of,
-            self.engine.config.history.sessions,
+            WEEKLY_SESSIONS if request.include_weekly else self.engine.config.history.sessions,
             within_s,
             run.take,
             include_running=request.include_running,
@@ -118,13 +119,14 @@ class _Scoring:
         self,
         engine: FactorEngine,
         pool: Executor,
-        requested: frozenset[str],
+        request: ScoreRequest,
         emit: Emit,
         known: Remembered | None,
     ) -> None:
         self._engine = engine
         self._pool = pool
-        self._requested = requested
+        self._requested = frozenset(request.symbols)
+        self._weekly = request.include_weekly
         self._emit = emit
         self._known = known
         self._working: deque[asyncio.Future[tuple[ScoredBlock, float]]] = deque()
@@ -151,9 +153,8 @@ class _Scoring:
         else:
             omissions = tuple(omission for omission in event if omission[0] in self._requested)
             await self.drain()
-            await self._emit(
-                ScoredBlock((), np.empty((0, len(self._engine.columns))), np.empty(0, np.uint32), omissions)
-            )
+            width = len(self._engine.columns_of(weekly=self._weekly))
+            await self._emit(ScoredBlock((), np.empty((0, width)), np.empty(0, np.uint32), omissions))
 
     async def _take_version(self, version: str) -> None:
         """Remember the blocks so far by their version; emit them as they are known if the fetcher left them out."""
@@ -183,7 +184,7 @@ class _Scoring:
     def _compute(self, panel: Panel) -> tuple[ScoredBlock, float]:
         """Score a panel, and leave out context ETFs that nobody asked for."""
         began = time.perf_counter()
-        block = score_panel(panel, self.context.get(CONTEXT_SYMBOLS[0]), self._engine)
+        block = score_panel(panel, self.context.get(CONTEXT_SYMBOLS[0]), self._engine, weekly=self._weekly)
         wanted = np.array([symbol in self._requested for symbol in block.symbols], np.bool_)
         if not wanted.all():
             symbols = tuple(symbol for symbol in block.symbols if symbol in self._requested)
