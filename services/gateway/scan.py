@@ -243,7 +243,10 @@ class _Scan:
         for omission in ranking.omissions:
             ledger.omit(omission.symbol, omission.reason, omission.value)
         omissions = ledger.close(candidates.symbols[row] for row in ranking.order)
-        versions, fetch = self._versions(), self._fetch_state(scoring)
+        versions, fetch = self._versions(), self._fetch_state(universe, scoring)
+        if not universe.requested_count:
+            listed = len(listing.attributes)
+            self._notices.append(f"nothing to scan: none of the {listed:,} listed symbols is asked for")
         week_running = week_is_running(date.fromisoformat(listing.as_of)) if self._request.weekly else None
         if week_running:
             self._notices.append(f"the week of {listing.as_of} is still running: weekly factors take it as it is")
@@ -263,11 +266,13 @@ class _Scan:
         self._tracker.timed("rank", began)
         return outcome
 
-    def _fetch_state(self, scoring: Scoring | None) -> FetchState:
-        """Return sessions there and wanted, and the provider calls of this scan."""
+    def _fetch_state(self, universe: Universe, scoring: Scoring | None) -> FetchState:
+        """Return sessions there and wanted, none if there was nothing to score, and the provider calls of this scan."""
         if scoring is None:
-            progress = self._tracker.snapshot()
-            return FetchState(self._tracker.ready_count, self._tracker.wanted_count, progress.request_count)
+            requests = self._tracker.snapshot().request_count
+            if not universe.symbols:
+                return FetchState(0, 0, requests)
+            return FetchState(self._tracker.ready_count, self._tracker.wanted_count, requests)
         return replace(scoring.fetch, request_total=scoring.fetch.request_total - self._request_total)
 
     def _versions(self) -> dict[str, str]:

@@ -54,6 +54,7 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
         self.absent: tuple[str, ...] = ()
         self.error: Exception | None = None
         self.version = ""
+        self.bar_counts: dict[str, int] = {}
         self.asked: list[fetcher_pb.StreamBarsRequest] = []
         self.seconds_left: list[float] = []
         self.hold = asyncio.Event()
@@ -78,7 +79,11 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
             present = []
         for begin in range(0, len(present), self.size):
             response = fetcher_pb.StreamBarsResponse()
-            parts = panel_parts(panel(tuple(present[begin : begin + self.size]), request.history_count))
+            block = panel(tuple(present[begin : begin + self.size]), request.history_count)
+            for symbol, count in self.bar_counts.items():
+                if symbol in block.symbols:
+                    block.bars[:, : request.history_count - count, block.symbols.index(symbol)] = np.nan
+            parts = panel_parts(block)
             response.block.MergeFromString(b"".join(parts))
             await context.write(response)
         if self.version:
@@ -187,6 +192,19 @@ async def test_without_spy_rows_are_flagged_and_market_relative_factors_missing(
     omitted = [omission for block in blocks for omission in omissions_from_messages(block.omissions)]
     assert omitted == [("GONE", Reason.NO_DATA)]
     assert "SPY" in events[-1].summary.regime.missing_symbols
+
+
+async def test_symbols_without_enough_bars_are_omissions_and_spoil_nothing(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    whole, _ = await score(stub, ["AAA", "BBB"])
+    fetcher.bar_counts = {"YOUNG": 59, "NONE": 0}
+    rows, events = await score(stub, ["AAA", "YOUNG", "NONE", "BBB"])
+    assert {symbol: row.tobytes() for symbol, row in rows.items()} == {
+        symbol: row.tobytes() for symbol, row in whole.items()
+    }
+    omitted = [one for event in events for one in omissions_from_messages(event.block.omissions)]
+    assert omitted == [("YOUNG", Reason.TOO_LITTLE_HISTORY), ("NONE", Reason.NO_DATA)]
 
 
 async def test_bars_that_did_not_change_are_neither_sent_nor_scored_again(
