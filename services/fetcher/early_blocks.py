@@ -1,0 +1,62 @@
+"""Blocks of the sessions that came first, sent once, where the others take so long that somebody would wait."""
+
+import asyncio
+from datetime import date
+from typing import Final
+
+from services.fetcher.blocks import Blocks
+from services.fetcher.cache import SessionCache
+from services.fetcher.stream_events import EarlyPanel, Emit, StreamRequest
+from services.fetcher.sync import SyncState
+from services.fetcher.window import Window
+from services.market.panel import Panel
+
+WORTH_S: Final = 1.0
+"""Seconds that the missing sessions must be expected to take: early blocks cost a few tenths of one."""
+
+
+class EarlyBlocks:
+    """Sends early blocks while a stream waits for sessions.
+
+    Args:
+        blocks: cuts them.
+        cache: L1.
+        newest: sessions that must be there first, those that suffice for a score.
+        request: what is asked for.
+        laying: gives the window with what is laid over raw bars.
+        emit: takes progress and blocks.
+    """
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        cache: SessionCache,
+        newest: tuple[date, ...],
+        request: StreamRequest,
+        laying: asyncio.Task[Window],
+        emit: Emit,
+    ) -> None:
+        self._blocks = blocks
+        self._cache = cache
+        self._newest = newest
+        self._request = request
+        self._laying = laying
+        self._emit = emit
+        self._due = request.include_early
+
+    def __repr__(self) -> str:
+        return f"EarlyBlocks({'due' if self._due else 'not due'})"
+
+    async def report(self, state: SyncState) -> None:
+        """Pass on how far the sessions have come, and send the blocks once it is time; sessions go on coming."""
+        await self._emit(state)
+        worth_it = state.eta_s is not None and state.eta_s >= WORTH_S
+        if self._due and worth_it and self._laying.done() and all(one in self._cache for one in self._newest):
+            self._due = False
+            window = (await self._laying).suspecting(frozenset())
+            await self._blocks.send(self._request.symbols, window, self._request.block_size, self._send)
+
+    async def _send(self, panel: Panel) -> None:
+        # Whoever reads slowly gets a part of them, and what is there in time. A write is never broken off.
+        if asyncio.get_running_loop().time() < self._request.until:
+            await self._emit(EarlyPanel(panel))
