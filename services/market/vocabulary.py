@@ -73,6 +73,10 @@ class Signal(IntEnum):
     STRONG_SHORT = 5
 
 
+LONGS = (Signal.STRONG_LONG, Signal.LONG)
+SHORTS = (Signal.STRONG_SHORT, Signal.SHORT)
+
+
 class ShareCap(IntEnum):
     """What bounds the shares of a trade plan."""
 
