@@ -28,7 +28,7 @@ from services.gateway.progress import Stage, Tracker
 from services.gateway.request import require_names
 from services.gateway.result_hash import result_hash
 from services.gateway.scored import Scored
-from services.gateway.universe import Listing, Universe, choose, resolve
+from services.gateway.universe import Listing, Universe, choose, coverage, resolve, unfiltered
 from services.market.errors import BudgetSpentError, ConfigMismatchError, TechnicError
 from services.market.regime import Regime
 
@@ -225,6 +225,7 @@ class _Scan:
         candidates = gather(self._request, self._scored, self._columns, listing.attributes, alphas)
         ended = conclude(self._request, self._scanner.config, candidates, ledger)
         versions, fetch = self._versions(), self._fetch_state(scoring)
+        gaps = unfiltered(self._request.selection, coverage(universe, listing))
         outcome = Outcome(
             listing=listing,
             universe=universe,
@@ -237,7 +238,7 @@ class _Scan:
             fetch=fetch,
             versions=versions,
             hash=result_hash(listing.as_of, versions, ended.candidates, ended.ranking, ended.omissions),
-            notices=(*self._notices, *listing.notices, *fetch.notices),
+            notices=(*self._notices, *listing.notices, *fetch.notices, *gaps),
         )
         self._tracker.timed("rank", began)
         return outcome

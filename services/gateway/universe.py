@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from services.gateway.request import ScanRequest, spelled
+from services.gateway.selection import Selection
 from services.market import sectors
 from services.market.universe import find_symbol
 from services.market.vocabulary import Reason, SymbolType
@@ -84,6 +85,20 @@ def coverage(universe: Universe, listing: Listing) -> Coverage:
         exchange_count=sum(it.exchange != "" for it in known),
         sector_count=sum(it.sector != "" for it in known),
         market_cap_count=sum(not math.isnan(it.market_cap) for it in known),
+    )
+
+
+def unfiltered(selection: Selection, known: Coverage) -> tuple[str, ...]:
+    """Return a sentence for each attribute that rows are selected by and that is not known of every symbol."""
+    asked = {
+        "exchange": (bool(selection.exchanges), known.exchange_count),
+        "sector": (bool(selection.sectors or selection.max_per_sector), known.sector_count),
+        "market cap": (any(it.name == "market_cap" for it in selection.filters), known.market_cap_count),
+    }
+    return tuple(
+        f"the {name} is known of {count} of {known.symbol_count} symbols; the others stay, whatever was asked for"
+        for name, (used, count) in asked.items()
+        if used and count < known.symbol_count
     )
 
 

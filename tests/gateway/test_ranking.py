@@ -13,6 +13,7 @@ from services.gateway.candidates import Candidates
 from services.gateway.ledger import Omission
 from services.gateway.ranking import percentile, rank, rate_by, score, standardise
 from services.gateway.result_hash import SUB_SCORES, result_hash
+from services.gateway.selection import Selection, Sort
 from services.market.scoring import ScoringConfig
 from services.market.signals import signals
 from services.market.trading import Profile
@@ -164,3 +165,10 @@ def test_signals_begin_at_their_thresholds() -> None:
     expected = [Signal.STRONG_LONG, Signal.LONG, Signal.LONG, Signal.AVOID, Signal.AVOID]
     expected += [Signal.SHORT, Signal.SHORT, Signal.STRONG_SHORT, Signal.AVOID]
     assert rank(given_, CONFIG, Profile()).signals.tolist() == expected
+
+
+def test_neither_order_nor_lists_change_the_hash() -> None:
+    given_, base = candidates(), _hash(candidates())
+    for selection in (Selection(include_shorts=True), Selection(sort=Sort("close"))):
+        ranking = rank(given_, CONFIG, Profile(), selection=selection)
+        assert result_hash("2025-09-30", VERSIONS, given_, ranking, [Omission("X", Reason.NO_DATA)]) == base
