@@ -143,7 +143,7 @@ def to_report(result: pb.ScanResult, rows: Sequence[Row], shorts: Sequence[Row] 
         requested_count=result.requested_count,
         scored_count=result.scored_count,
         omitted_count=result.omitted_count,
-        omission_counts={_name(Reason, one.reason) or "UNSPECIFIED": one.count for one in result.omission_counts},
+        omission_counts={_reason(one.reason, one.filter): one.count for one in result.omission_counts},
         omissions=tuple(_omission(one) for one in result.omissions),
         rows=tuple(rows),
         shorts=tuple(shorts),
@@ -193,12 +193,19 @@ def _regime(result: pb.ScanResult) -> Regime:
 def _omission(omission: vocabulary_pb2.Omission) -> Omission:
     return Omission(
         symbol=omission.symbol,
-        reason=_name(Reason, omission.reason) or "UNSPECIFIED",
+        reason=_reason(omission.reason, omission.filter),
         value=omission.value if omission.HasField("value") else None,
         filter=omission.filter or None,
         attribute=omission.attribute or None,
         close=omission.close if omission.HasField("close") else None,
     )
+
+
+def _reason(reason: int, filtered: str) -> str:
+    """Name a reason; a filter of a factor by that factor."""
+    if reason == Reason.FILTERED_FACTOR:
+        return f"FILTERED_{filtered.upper()}"
+    return _name(Reason, reason) or "UNSPECIFIED"
 
 
 def _name(kind: type[IntEnum], number: int) -> str | None:

@@ -63,7 +63,10 @@ class Ledger:
         return tuple(self._omissions[symbol] for symbol in sorted(self._omissions))
 
 
-def counts(omissions: Iterable[Omission]) -> dict[Reason, int]:
-    """Count omissions by reason, in the order of the vocabulary."""
-    counted = Counter(omission.reason for omission in omissions)
-    return {reason: counted[reason] for reason in sorted(counted)}
+def counts(omissions: Iterable[Omission]) -> dict[tuple[Reason, str], int]:
+    """Count omissions by reason, and by factor where a filter of factors is the reason, in a fixed order."""
+    counted = Counter(
+        (omission.reason, omission.filter if omission.reason is Reason.FILTERED_FACTOR else "")
+        for omission in omissions
+    )
+    return {found: counted[found] for found in sorted(counted)}

@@ -129,11 +129,14 @@ def result(
         provider=outcome.listing.provider,
         simulated=outcome.listing.simulated,
         profile=request.profile,
-        budget_spent=Reason.BUDGET_SPENT in by_reason or fetch.ready_count < fetch.wanted_count,
+        budget_spent=(Reason.BUDGET_SPENT, "") in by_reason or fetch.ready_count < fetch.wanted_count,
         requested_count=outcome.universe.requested_count,
         scored_count=len(outcome.ranking.rows),
         omitted_count=len(omissions),
-        omission_counts=[pb.OmissionCount(reason=number(reason), count=count) for reason, count in by_reason.items()],
+        omission_counts=[
+            pb.OmissionCount(reason=number(reason), count=count, filter=name)
+            for (reason, name), count in by_reason.items()
+        ],
         omissions=[_omission(omission) for omission in omissions] if request.include_ledger else [],
         regime=regime_to_message(outcome.regime),
         result_hash=outcome.hash,

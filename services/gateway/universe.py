@@ -96,7 +96,7 @@ def unfiltered(selection: Selection, known: Coverage) -> tuple[str, ...]:
         "market cap": (any(it.name == "market_cap" for it in selection.filters), known.market_cap_count),
     }
     return tuple(
-        f"the {name} is known of {count} of {known.symbol_count} symbols; the others stay, whatever was asked for"
+        f"the {name} is known of {count:,} of {known.symbol_count:,} symbols; the others stay, whatever was asked for"
         for name, (used, count) in asked.items()
         if used and count < known.symbol_count
     )

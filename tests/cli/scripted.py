@@ -32,7 +32,7 @@ ERRORS = {
 
 
 class ScriptedGateway(gateway_service_pb2_grpc.GatewayServiceServicer):
-    """Scripts: FINE, PARTIAL, EMPTY, TRADED, REAL (not simulated), RUNNING (provisional), HANG, CUT, CRASH, and ERRORS'."""
+    """Scripts: FINE, PARTIAL, EMPTY, TRADED, REAL (bars), RUNNING (provisional), HANG, CUT, CRASH, an error."""
 
     def __init__(self) -> None:
         self.requests: list[pb.ScanUniverseRequest] = []

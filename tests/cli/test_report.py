@@ -19,6 +19,7 @@ from services.cli.table import SIMULATED_LABEL, draw, print_report
 from services.gateway.selection import Filter, PlanOptions, Selection, Sort
 from services.market.vocabulary import SymbolType
 from technic.v1 import gateway_service_pb2 as pb
+from technic.v1 import vocabulary_pb2
 from tests.cli import scripted
 
 
@@ -159,6 +160,16 @@ def test_omissions_are_counted_always_and_listed_when_asked_for(report: ScanRepo
             "close": 0.5,
         },
     ]
+
+
+def test_a_filter_of_a_factor_is_a_reason_by_its_name() -> None:
+    result = scripted.result("FINE", ledger=True)
+    reason = vocabulary_pb2.OMISSION_REASON_FILTERED_FACTOR
+    result.omission_counts.append(pb.OmissionCount(reason=reason, count=1, filter="rsi_14"))
+    result.omissions.append(vocabulary_pb2.Omission(symbol="HOT", reason=reason, filter="rsi_14", value=90.0))
+    report = to_report(result, ())
+    assert list(report.omission_counts) == ["NO_DATA", "FILTERED_PRICE", "FILTERED_RSI_14"]
+    assert report.omissions[-1].reason == "FILTERED_RSI_14"
 
 
 @given(st.floats())

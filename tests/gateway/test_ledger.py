@@ -38,3 +38,17 @@ def test_a_symbol_with_two_outcomes_or_none_requested_is_an_error(ranked: list[s
     ledger.omit(Omission("B", Reason.NO_DATA))
     with pytest.raises(ValueError, match="two outcomes"):
         ledger.close(ranked)
+
+
+def test_omissions_are_counted_by_reason_and_filters_of_factors_by_name() -> None:
+    reasons = [Reason.NO_DATA, Reason.FILTERED_PRICE, Reason.FILTERED_FACTOR, Reason.FILTERED_FACTOR]
+    names = ["", "close", "rsi_14", "adx_14"]
+    omissions = [
+        Omission(str(n), reason, filter=name) for n, (reason, name) in enumerate(zip(reasons, names, strict=True))
+    ]
+    assert counts([*omissions, omissions[0]]) == {
+        (Reason.NO_DATA, ""): 2,
+        (Reason.FILTERED_PRICE, ""): 1,
+        (Reason.FILTERED_FACTOR, "adx_14"): 1,
+        (Reason.FILTERED_FACTOR, "rsi_14"): 1,
+    }
