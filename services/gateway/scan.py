@@ -5,7 +5,7 @@ The algorithm, one function a step:
   2. `universe.choose` makes up the requested symbols; the ledger opens with them.
   3. `_score` streams factor blocks from the scorer, and each block on to the models.
   4. `_collect` takes the alphas; without them the scan goes on and says so.
-  5. `ranking.rank` scores, filters and orders what is there when the budget is spent or all is done.
+  5. `conclude` scores, filters and orders what is there when the budget is spent or all is done, and makes trade plans.
   6. The ledger closes: whatever has no outcome yet ran out of budget.
 """
 
@@ -22,14 +22,14 @@ import structlog
 from services.gateway import cross_section
 from services.gateway.alphas import check_features
 from services.gateway.clients import FetchState, Header, ScoredBlock, Scoring
-from services.gateway.ledger import Ledger
+from services.gateway.conclude import conclude, gather
+from services.gateway.ledger import Ledger, Omission
 from services.gateway.outcome import Accepted, Outcome
 from services.gateway.progress import Stage, Tracker
-from services.gateway.ranking import rank
-from services.gateway.request import require_known
-from services.gateway.result_hash import SUB_SCORES, result_hash
+from services.gateway.request import require_names
+from services.gateway.result_hash import result_hash
 from services.gateway.scored import Scored
-from services.gateway.universe import Attributes, Listing, Universe, choose
+from services.gateway.universe import Listing, Universe, choose, coverage, resolve, unfiltered
 from services.market.errors import BudgetSpentError, ConfigMismatchError, TechnicError
 from services.market.regime import Regime
 from services.market.weeks import WEEKLY_PREFIX, WEEKLY_SESSIONS, week_is_running
@@ -50,8 +50,6 @@ RESERVE_SHARE = 0.2
 """Seconds, and at most this share of the budget, that ranking and sending the rows get."""
 DESCRIBE_S = 5.0
 """Seconds that models are waited for before a scan goes on without them."""
-RANKED_COLUMNS = ("tech_rating", *SUB_SCORES, "dollar_vol_20", "atr_pct_14", "close")
-"""Columns that ranking reads; putting blocks together copies, so of all 90 only these and the requested are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +102,12 @@ class _Scan:
 
     async def run(self, accept: Callable[[Accepted], Awaitable[None]]) -> Outcome:
         listing = await self._list()
+        self._request = resolve(self._request, listing)
         universe = choose(self._request, listing)
         await accept(Accepted(listing, universe.requested_count))
         ledger = Ledger((*universe.symbols, *(symbol for symbol, _ in universe.omissions)))
         for symbol, reason in universe.omissions:
-            ledger.omit(symbol, reason)
+            ledger.omit(Omission(symbol, reason))
         try:
             scoring = await self._score(universe, listing, ledger)
             alphas = await self._collect()
@@ -189,7 +188,7 @@ class _Scan:
         self._columns = header.column_versions
         if header.config_hash != self._scanner.config.config_hash:
             raise ConfigMismatchError("the scorer runs with another scoring configuration: deploy one version of both")
-        require_known("factors", self._request.factors, (*self._columns, *cross_section.NAMES))
+        require_names(self._request, (*self._columns, *cross_section.NAMES))
         try:
             check_features(self._models, self._columns)
         except TechnicError as error:
@@ -202,7 +201,7 @@ class _Scan:
             self._tracker.timed("fetch", began)
             self._tracker.enter(Stage.SCORE, total_count)
         for symbol, reason in block.omissions:
-            ledger.omit(symbol, reason)
+            ledger.omit(Omission(symbol, reason))
         self._scored.add(block)
         self._tracker.scored(len(block.symbols) + len(block.omissions), len(block.symbols))
         if self._stream is not None and block.symbols:
@@ -229,21 +228,11 @@ class _Scan:
     ) -> Outcome:
         """Rank what is there and close the ledger."""
         began = self._tracker.elapsed()
-        config = self._scanner.config
         self._tracker.enter(Stage.RANK, len(universe.symbols))
-        asked = self._request.factors
-        read = dict.fromkeys((*RANKED_COLUMNS, *asked, *cross_section.inputs(asked)))
-        names = tuple(name for name in read if name in self._columns) or RANKED_COLUMNS
-        candidates = self._scored.candidates(names, listing.attributes, alphas)
-        if self._columns:
-            sectors = [listing.attributes.get(symbol, Attributes()).sector for symbol in candidates.symbols]
-            ranks = cross_section.ranks(asked, candidates.columns, sectors)
-            candidates = replace(candidates, columns=candidates.columns | ranks)
-        ranking = rank(candidates, config, config.profiles[self._request.profile])
-        for omission in ranking.omissions:
-            ledger.omit(omission.symbol, omission.reason, omission.value)
-        omissions = ledger.close(candidates.symbols[row] for row in ranking.order)
+        candidates = gather(self._request, self._scored, self._columns, listing.attributes, alphas)
+        ended = conclude(self._request, self._scanner.config, candidates, ledger)
         versions, fetch = self._versions(), self._fetch_state(universe, scoring)
+        gaps = unfiltered(self._request.selection, coverage(universe, listing))
         if not universe.requested_count:
             listed = len(listing.attributes)
             self._notices.append(f"nothing to scan: none of the {listed:,} listed symbols is asked for")
@@ -253,14 +242,16 @@ class _Scan:
         outcome = Outcome(
             listing=listing,
             universe=universe,
-            candidates=candidates,
-            ranking=ranking,
-            omissions=omissions,
+            candidates=ended.candidates,
+            ranking=ended.ranking,
+            plans=ended.plans,
+            horizon=self._scanner.config.styles[self._request.style].horizon,
+            omissions=ended.omissions,
             regime=scoring.regime if scoring else Regime(),
             fetch=fetch,
             versions=versions,
-            hash=result_hash(listing.as_of, versions, candidates, ranking, omissions),
-            notices=(*self._notices, *listing.notices, *fetch.notices),
+            hash=result_hash(listing.as_of, versions, ended.candidates, ended.ranking, ended.omissions),
+            notices=(*self._notices, *listing.notices, *fetch.notices, *gaps),
             week_running=week_running,
         )
         self._tracker.timed("rank", began)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.gateway.ranking import Candidates
+from services.gateway.candidates import Candidates
 from services.gateway.universe import Attributes
 
 if TYPE_CHECKING:
@@ -58,4 +58,6 @@ class Scored:
             columns=columns,
             flags=flags,
             alphas={role: values[order] for role, values in alphas.items()},
+            exchanges=tuple(it.exchange for it in known),
+            sectors=tuple(it.sector for it in known),
         )

@@ -45,7 +45,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
     ) -> None:
         """Rank the universe within a time budget."""
         tracker = Tracker()
-        parsed = parse(request, self._scanner.config.profiles)
+        parsed = parse(request, self._scanner.config)
         if self._running >= self._scan_limit:
             raise OverloadedError(f"{self._running} scans are running: ask again in a second", retry_after_s=1.0)
         self._running += 1
