@@ -153,7 +153,7 @@ class _Stream:
                 f"up to {completed[-1]} lie in it"
             )
         early = EarlyBlocks(
-            parts.blocks, parts.cache, completed[-parts.early_sessions :], self._request, laying, self._emit
+            parts.blocks, parts.cache, completed, parts.early_sessions, self._request, laying, self._emit
         )
         failure = await parts.sync.wait(reachable, self._request.until, early.report)
         window = await laying

@@ -24,6 +24,15 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What is scored so far: the session, the candidates in symbol order, and the rows among them."""
+
+    listing: Listing
+    candidates: Candidates
+    ranking: Ranking
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a scan came to.
 

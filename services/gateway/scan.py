@@ -3,7 +3,7 @@
 The algorithm, one function a step:
   1. `_list` asks the fetcher for the symbols and the inference server for its models.
   2. `universe.choose` makes up the requested symbols; the ledger opens with them.
-  3. `_score` streams factor blocks from the scorer, and each block on to the models.
+  3. `_score` streams factor blocks from the scorer, and each block on to the models; `Previews` of them go out.
   4. `_collect` takes the alphas; without them the scan goes on and says so.
   5. `conclude` scores, filters and orders what is there when the budget is spent or all is done, and makes trade plans.
   6. The ledger closes: whatever has no outcome yet ran out of budget.
@@ -21,10 +21,11 @@ import structlog
 
 from services.gateway import cross_section
 from services.gateway.alphas import check_features
-from services.gateway.clients import FetchState, Header, ScoredBlock, Scoring
+from services.gateway.clients import EarlyBlock, FetchState, Header, ScoredBlock, Scoring
 from services.gateway.conclude import conclude, gather
 from services.gateway.ledger import Ledger, Omission
 from services.gateway.outcome import Accepted, Outcome
+from services.gateway.previews import Previews
 from services.gateway.progress import Stage, Tracker
 from services.gateway.request import require_names
 from services.gateway.result_hash import result_hash
@@ -42,8 +43,11 @@ if TYPE_CHECKING:
 
     from services.gateway.alphas import AlphaStream, InferenceClient, Model
     from services.gateway.clients import FetcherClient, ScorerClient
+    from services.gateway.outcome import Preview
     from services.gateway.request import ScanRequest
     from services.market.scoring import ScoringConfig
+
+    Emit = Callable[[Accepted | Preview], Awaitable[None]]
 
 RESERVE_S = 0.25
 RESERVE_SHARE = 0.2
@@ -68,25 +72,24 @@ class Scanner:
     inference: InferenceClient
     config: ScoringConfig
 
-    async def scan(
-        self, request: ScanRequest, tracker: Tracker, accept: Callable[[Accepted], Awaitable[None]]
-    ) -> Outcome:
-        """Scan the universe of `request` within its budget.
+    async def scan(self, request: ScanRequest, tracker: Tracker, emit: Emit) -> Outcome:
+        """Scan the universe of `request` within its budget; what there is to tell before the end goes to `emit`.
 
         Raises:
             BudgetSpentError: the budget was spent before the symbols were known.
             TechnicError: a service or the provider failed.
         """
-        return await _Scan(self, request, tracker).run(accept)
+        return await _Scan(self, request, tracker, emit).run()
 
 
 class _Scan:
     """One running scan."""
 
-    def __init__(self, scanner: Scanner, request: ScanRequest, tracker: Tracker) -> None:
+    def __init__(self, scanner: Scanner, request: ScanRequest, tracker: Tracker, emit: Emit) -> None:
         self._scanner = scanner
         self._request = request
         self._tracker = tracker
+        self._emit = emit
         self._notices: list[str] = []
         self._scored = Scored()
         self._models: tuple[Model, ...] = ()
@@ -100,11 +103,11 @@ class _Scan:
         """Return seconds left for everything up to the last block."""
         return max(0.0, self._until - self._tracker.elapsed())
 
-    async def run(self, accept: Callable[[Accepted], Awaitable[None]]) -> Outcome:
+    async def run(self) -> Outcome:
         listing = await self._list()
         self._request = resolve(self._request, listing)
         universe = choose(self._request, listing)
-        await accept(Accepted(listing, universe.requested_count))
+        await self._emit(Accepted(listing, universe.requested_count))
         ledger = Ledger((*universe.symbols, *(symbol for symbol, _ in universe.omissions)))
         for symbol, reason in universe.omissions:
             ledger.omit(Omission(symbol, reason))
@@ -156,16 +159,22 @@ class _Scan:
         if not universe.symbols:
             return None
         began = self._tracker.elapsed()
+        until = asyncio.get_running_loop().time() + self._left()
+        previews = Previews(self._request, self._scanner.config, listing, self._emit, until)
 
-        async def take(event: Header | FetchState | ScoredBlock) -> None:
+        async def take(event: Header | FetchState | EarlyBlock | ScoredBlock) -> None:
             if isinstance(event, ScoredBlock):
                 await self._take_block(event, ledger, len(universe.symbols), began)
+                await previews.show(self._scored, self._columns)
+            elif isinstance(event, EarlyBlock):
+                await previews.take_early(event.block, self._open_stream)
             elif isinstance(event, FetchState):
                 requests = event.request_total - self._request_total
                 if event.symbols_wanted:
                     self._tracker.fetched_symbols(event.symbols_ready, event.symbols_wanted, requests)
                 else:
                     self._tracker.fetched(event.ready_count, event.wanted_count, requests)
+                await previews.show_early(self._columns)
             else:
                 self._take_header(event)
 
@@ -181,6 +190,7 @@ class _Scan:
         except BudgetSpentError:
             return None
         finally:
+            await previews.close()
             self._tracker.timed("score", began)
 
     def _take_header(self, header: Header) -> None:
@@ -193,8 +203,7 @@ class _Scan:
             check_features(self._models, self._columns)
         except TechnicError as error:
             self._without_alphas(error)
-        if self._models:
-            self._stream = self._scanner.inference.stream(self._models, self._left() + RESERVE_S / 2)
+        self._stream = self._open_stream()
 
     async def _take_block(self, block: ScoredBlock, ledger: Ledger, total_count: int, began: float) -> None:
         if self._tracker.stage is not Stage.SCORE:
@@ -206,6 +215,10 @@ class _Scan:
         self._tracker.scored(len(block.symbols) + len(block.omissions), len(block.symbols))
         if self._stream is not None and block.symbols:
             await self._stream.send(block.columns, len(block.symbols))
+
+    def _open_stream(self) -> AlphaStream | None:
+        left = self._left() + RESERVE_S / 2
+        return self._scanner.inference.stream(self._models, left) if self._models else None
 
     async def _collect(self) -> dict[str, NDArray[np.float64]]:
         """Take the alphas; without them their weight goes to TechRating."""

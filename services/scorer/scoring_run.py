@@ -76,6 +76,7 @@ class ScoringRun:
     async def take(self, event: Event) -> None:
         """Start on a panel, and emit the oldest block once enough are in work; pass on the rest."""
         if isinstance(event, FetchState):
+            self._early_context = None  # Early panels that come after it are of more sessions.
             await self._emit(event)
         elif isinstance(event, Panel):
             loop = asyncio.get_running_loop()
@@ -96,7 +97,7 @@ class ScoringRun:
             await self._emit(ScoredBlock((), np.empty((0, width)), np.empty(0, np.uint32), omissions))
 
     async def _take_early(self, panel: Panel) -> None:
-        """Score an early panel at once; the first one has the context, as among the others."""
+        """Score an early panel at once; the first one of a round has the context, as among the others."""
         loop = asyncio.get_running_loop()
         if self._early_context is None:
             self._early_context = await loop.run_in_executor(self._pool, self._find_context, panel)

@@ -209,6 +209,14 @@ async def test_the_newest_sessions_go_out_early_where_the_others_take_long(sourc
     assert sink.summary.ready_count == HISTORY
 
 
+async def test_early_blocks_go_out_again_with_more_sessions(
+    source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fetcher.early_blocks.MORE_SESSIONS", 1)
+    source.pace = Pace("", 2.0)
+    assert [panel.symbols for panel in (await early_stream(source)).early] == [("BB",), ("A",)] * 2
+
+
 async def test_nothing_goes_out_early_that_comes_soon_or_was_not_asked_for(source: FakeSource) -> None:
     assert (await early_stream(source)).early == []
     source.pace = Pace("", 2.0)
