@@ -42,7 +42,7 @@ class _Rule:
 def select(
     candidates: Candidates, scores: Floats, short: Bools, profile: Profile, selection: Selection
 ) -> tuple[Bools, tuple[Omission, ...]]:
-    """Apply a profile's limits, then exchanges, sectors and filters; the first that fails is the reason.
+    """Apply a profile's limits, then exchanges, sectors, industries and filters; the first that fails is the reason.
 
     Missing data (NaN, "") never fails.
 
@@ -97,10 +97,14 @@ def _limits(candidates: Candidates, scores: Floats, short: Bools, profile: Profi
 
 def _asked(candidates: Candidates, scores: Floats, selection: Selection) -> Iterator[_Rule]:
     """Give what the request asks for, in its order."""
-    if selection.exchanges:
-        yield _listed("exchange", Reason.FILTERED_EXCHANGE, candidates.exchanges, selection.exchanges)
-    if selection.sectors:
-        yield _listed("sector", Reason.FILTERED_SECTOR, candidates.sectors, selection.sectors)
+    lists = (
+        ("exchange", Reason.FILTERED_EXCHANGE, selection.exchanges),
+        ("sector", Reason.FILTERED_SECTOR, selection.sectors),
+        ("industry", Reason.FILTERED_INDUSTRY, selection.industries),
+    )
+    for name, reason, asked in lists:
+        if asked:
+            yield _listed(name, reason, candidates.texts(name), asked)
     for one in selection.filters:
         yield _bounded(one, scores if one.name == "score" else candidates.number(one.name))
 
