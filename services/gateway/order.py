@@ -39,7 +39,7 @@ def bound_sectors(rows: Rows, candidates: Candidates, most: int) -> tuple[Rows, 
     if not most:
         return rows, ()
     counted: Counter[str] = Counter()
-    closes, kept = candidates.number("close"), np.ones(len(rows), np.bool_)
+    closes, kept = candidates.number("close").tolist(), np.ones(len(rows), np.bool_)
     omissions: list[Omission] = []
     for place, row in enumerate(rows.tolist()):
         sector = candidates.sectors[row]
