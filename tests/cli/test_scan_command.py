@@ -70,6 +70,7 @@ async def test_a_report_goes_to_a_file_in_any_form(gateway: Gateway, technic: Te
     command = ("scan", "--gateway", gateway.address, "--symbols", "TRADED", "--plans")
     ended = await technic.run(*command, "--format", form, "--out", str(out))
     assert (ended.code, ended.out) == (0, ""), ended.err
+    assert ended.err.splitlines()[-1] == f"{out}: 4 rows"
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     if form != "parquet":
         assert (await technic.run(*command, "--format", form)).out == out.read_text()
