@@ -123,6 +123,7 @@ class Coverage:
     exchange_count: int
     sector_count: int
     market_cap_count: int
+    industry_count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def to_message(request: ScanRequest) -> pb.ScanUniverseRequest:
         filters=[pb.Filter(name=one.name, min=one.least, max=one.most) for one in asked.filters],
         exchanges=asked.exchanges,
         sectors=asked.sectors,
+        industries=asked.industries,
         sort=pb.Sort(name=asked.sort.name, ascending=asked.sort.ascending) if asked.sort else None,
         max_per_sector=asked.max_per_sector,
         include_shorts=asked.include_shorts,
@@ -178,6 +179,7 @@ def _coverage(coverage: pb.AttributeCoverage) -> Coverage:
         exchange_count=coverage.exchange_count,
         sector_count=coverage.sector_count,
         market_cap_count=coverage.market_cap_count,
+        industry_count=coverage.industry_count,
     )
 
 

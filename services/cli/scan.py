@@ -50,6 +50,8 @@ def run(command: ScanCommand) -> int:
         report = asyncio.run(_scan(command, view))
     asked = command.request
     write_report(report, command.form, command.out, with_ledger=asked.include_ledger, factors=asked.factors)
+    if command.out is not None:
+        print(f"{command.out}: {len(report.rows) + len(report.shorts):,} rows", file=sys.stderr)
     sys.stdout.flush()
     return exits.PARTIAL if report.budget_spent else exits.OK
 

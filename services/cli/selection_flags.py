@@ -27,6 +27,15 @@ ExchangeFlag = Annotated[
 SectorFlag = Annotated[
     str, typer.Option("--sector", metavar="A,B", help="Sectors that stay. Default: all.", rich_help_panel=_ROWS)
 ]
+IndustryFlag = Annotated[
+    str,
+    typer.Option(
+        "--industry",
+        metavar="A,B",
+        help="Industries that stay, where a file names them. Default: all.",
+        rich_help_panel=_ROWS,
+    ),
+]
 MostPerSectorFlag = Annotated[
     int,
     typer.Option(
@@ -38,7 +47,7 @@ SortFlag = Annotated[
     typer.Option(
         "--sort",
         metavar="NAME[:asc]",
-        help="Number to order by, highest first, or symbol, exchange, sector; :asc for the lowest first. "
+        help="Number to order by, highest first, or symbol, exchange, sector, industry; :asc for the lowest first. "
         "Default: the score.",
         rich_help_panel=_ROWS,
     ),

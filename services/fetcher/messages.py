@@ -26,6 +26,7 @@ def list_message(listed: Listed) -> pb.ListSymbolsResponse:
         exchanges=[listing.exchange for listing in listed.listings],
         sectors=[listing.sector for listing in listed.listings],
         market_caps=[listing.market_cap for listing in listed.listings],
+        industries=[listing.industry for listing in listed.listings],
         dollar_volumes=listed.dollar_volumes,
     )
 

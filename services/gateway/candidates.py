@@ -22,6 +22,7 @@ class Candidates:
         alphas: predicted return by role (alpha_5, alpha_10), (symbol,) float64, fractions; empty without models.
         exchanges: (symbol,) as the source names them; "" = unknown. Empty where nothing reads them.
         sectors: as exchanges.
+        industries: as exchanges.
     """
 
     symbols: tuple[str, ...]
@@ -32,6 +33,12 @@ class Candidates:
     alphas: dict[str, Floats]
     exchanges: tuple[str, ...] = ()
     sectors: tuple[str, ...] = ()
+    industries: tuple[str, ...] = ()
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the symbols, exchanges, sectors or industries."""
+        texts = {"symbol": self.symbols, "exchange": self.exchanges, "sector": self.sectors}
+        return texts.get(name, self.industries)
 
     def number(self, name: str) -> Floats:
         """Return a column, an alpha or the market caps, (symbol,) float64; all NaN if there is none of that name."""

@@ -135,8 +135,8 @@ class FetcherClient:
         except grpc.aio.AioRpcError as error:
             raise from_call(error, "fetcher") from None
         types = map(_TYPES.__getitem__, answer.types)
-        columns = zip(answer.names, types, answer.sectors, answer.market_caps, answer.exchanges, strict=True)
-        attributes = starmap(Attributes, columns)
+        known = (answer.names, types, answer.sectors, answer.market_caps, answer.exchanges, answer.industries)
+        attributes = starmap(Attributes, zip(*known, strict=True))
         return Listing(
             as_of=answer.as_of,
             provider=answer.provider,

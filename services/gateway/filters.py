@@ -1,5 +1,6 @@
 """What a profile and a request take out of the scored symbols, each with its reason. Pure and vectorised."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -42,7 +43,7 @@ class _Rule:
 def select(
     candidates: Candidates, scores: Floats, short: Bools, profile: Profile, selection: Selection
 ) -> tuple[Bools, tuple[Omission, ...]]:
-    """Apply a profile's limits, then exchanges, sectors and filters; the first that fails is the reason.
+    """Apply a profile's limits, then exchanges, sectors, industries and filters; the first that fails is the reason.
 
     Missing data (NaN, "") never fails.
 
@@ -57,28 +58,26 @@ def select(
         (symbol,) bool, what stays, and an omission for each that does not.
     """
     keep = np.ones(len(candidates.symbols), np.bool_)
-    closes = candidates.number("close")
     omissions: list[Omission] = []
     for rule in (*_limits(candidates, scores, short, profile), *_asked(candidates, scores, selection)):
         failing = keep & rule.fails
         keep &= ~failing
-        omissions += [
-            Omission(
-                symbol=candidates.symbols[row],
-                reason=rule.reason,
-                value=None if rule.values is None else float(rule.values[row]),
-                filter=rule.name,
-                attribute=rule.texts[row] if rule.texts else "",
-                close=known(closes[row]),
-            )
-            for row in np.flatnonzero(failing).tolist()
-        ]
+        omissions += _omissions(np.flatnonzero(failing), rule, candidates)
     return keep, tuple(omissions)
+
+
+def _omissions(rows: NDArray[np.int64], rule: _Rule, candidates: Candidates) -> Iterator[Omission]:
+    """Give an omission for each row that fails a rule; as lists, since there may be thousands."""
+    closes = candidates.number("close")[rows].tolist()
+    values = [None] * len(rows) if rule.values is None else rule.values[rows].tolist()
+    for row, value, close in zip(rows.tolist(), values, closes, strict=True):
+        text = rule.texts[row] if rule.texts else ""
+        yield Omission(candidates.symbols[row], rule.reason, value, rule.name, text, known(close))
 
 
 def known(number: float) -> float | None:
     """Return a number as such; None for NaN."""
-    return None if np.isnan(number) else float(number)
+    return None if math.isnan(number) else number
 
 
 def _limits(candidates: Candidates, scores: Floats, short: Bools, profile: Profile) -> Iterator[_Rule]:
@@ -97,10 +96,14 @@ def _limits(candidates: Candidates, scores: Floats, short: Bools, profile: Profi
 
 def _asked(candidates: Candidates, scores: Floats, selection: Selection) -> Iterator[_Rule]:
     """Give what the request asks for, in its order."""
-    if selection.exchanges:
-        yield _listed("exchange", Reason.FILTERED_EXCHANGE, candidates.exchanges, selection.exchanges)
-    if selection.sectors:
-        yield _listed("sector", Reason.FILTERED_SECTOR, candidates.sectors, selection.sectors)
+    lists = (
+        ("exchange", Reason.FILTERED_EXCHANGE, selection.exchanges),
+        ("sector", Reason.FILTERED_SECTOR, selection.sectors),
+        ("industry", Reason.FILTERED_INDUSTRY, selection.industries),
+    )
+    for name, reason, asked in lists:
+        if asked:
+            yield _listed(name, reason, candidates.texts(name), asked)
     for one in selection.filters:
         yield _bounded(one, scores if one.name == "score" else candidates.number(one.name))
 

@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.market.vocabulary import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Omission:
-    """A symbol left out.
+class Omission(NamedTuple):
+    """A symbol left out. A tuple and no dataclass: a profile makes thousands of them.
 
     Attributes:
         symbol: as requested.

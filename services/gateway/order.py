@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from services.gateway.candidates import Candidates, Floats
 from services.gateway.filters import known
 from services.gateway.ledger import Omission
-from services.gateway.selection import Sort
+from services.gateway.selection import TEXTS, Sort
 from services.market.vocabulary import Reason
 
 Rows = NDArray[np.int64]
@@ -39,7 +39,7 @@ def bound_sectors(rows: Rows, candidates: Candidates, most: int) -> tuple[Rows, 
     if not most:
         return rows, ()
     counted: Counter[str] = Counter()
-    closes, kept = candidates.number("close"), np.ones(len(rows), np.bool_)
+    closes, kept = candidates.number("close").tolist(), np.ones(len(rows), np.bool_)
     omissions: list[Omission] = []
     for place, row in enumerate(rows.tolist()):
         sector = candidates.sectors[row]
@@ -56,10 +56,8 @@ def _keys(name: str, candidates: Candidates, scores: Floats) -> Floats:
     """Return (symbol,) float64 to order by; NaN where the value is missing."""
     if name == "score":
         return scores
-    if name == "symbol":
-        return np.arange(len(candidates.symbols), dtype=np.float64)
-    if name in {"exchange", "sector"}:
-        return _places(candidates.exchanges if name == "exchange" else candidates.sectors)
+    if name in TEXTS:
+        return _places(candidates.texts(name))
     return candidates.number(name)
 
 

@@ -160,6 +160,7 @@ def _selection(message: pb.ScanUniverseRequest) -> Selection:
         filters=tuple(_filter(one) for one in message.filters),
         exchanges=tuple(dict.fromkeys(message.exchanges)),
         sectors=tuple(dict.fromkeys(message.sectors)),
+        industries=tuple(dict.fromkeys(message.industries)),
         sort=Sort(message.sort.name, message.sort.ascending) if message.HasField("sort") else None,
         max_per_sector=message.max_per_sector,
         include_shorts=message.include_shorts,

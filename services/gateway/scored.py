@@ -63,4 +63,5 @@ class Scored:
             alphas={role: values[order] for role, values in alphas.items()},
             exchanges=tuple(it.exchange for it in known),
             sectors=tuple(it.sector for it in known),
+            industries=tuple(it.industry for it in known),
         )

@@ -5,7 +5,7 @@ from typing import Final
 
 NUMBERS: Final = ("score", "market_cap", "alpha_5", "alpha_10")
 """What filters and orders may name beside the columns of the scorer and the ranks."""
-TEXTS: Final = ("symbol", "exchange", "sector")
+TEXTS: Final = ("symbol", "exchange", "sector", "industry")
 """What orders may name beside numbers."""
 
 
@@ -34,6 +34,7 @@ class Selection:
         filters: all of them apply.
         exchanges: whose symbols stay; empty for all.
         sectors: whose symbols stay; empty for all.
+        industries: whose symbols stay; empty for all.
         sort: None for the score: highest first, of short candidates lowest first.
         max_per_sector: rows of one sector; 0 for no bound.
         include_shorts: whether short candidates are a list of their own.
@@ -42,6 +43,7 @@ class Selection:
     filters: tuple[Filter, ...] = ()
     exchanges: tuple[str, ...] = ()
     sectors: tuple[str, ...] = ()
+    industries: tuple[str, ...] = ()
     sort: Sort | None = None
     max_per_sector: int = 0
     include_shorts: bool = False

@@ -25,6 +25,7 @@ class Attributes(NamedTuple):
     sector: str = ""
     market_cap: float = float("nan")
     exchange: str = ""
+    industry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Coverage(NamedTuple):
     exchange_count: int
     sector_count: int
     market_cap_count: int
+    industry_count: int
 
 
 def coverage(universe: Universe, listing: Listing) -> Coverage:
@@ -85,6 +87,7 @@ def coverage(universe: Universe, listing: Listing) -> Coverage:
         exchange_count=sum(it.exchange != "" for it in known),
         sector_count=sum(it.sector != "" for it in known),
         market_cap_count=sum(not math.isnan(it.market_cap) for it in known),
+        industry_count=sum(it.industry != "" for it in known),
     )
 
 
@@ -93,6 +96,7 @@ def unfiltered(selection: Selection, known: Coverage) -> tuple[str, ...]:
     asked = {
         "exchange": (bool(selection.exchanges), known.exchange_count),
         "sector": (bool(selection.sectors or selection.max_per_sector), known.sector_count),
+        "industry": (bool(selection.industries), known.industry_count),
         "market cap": (any(it.name == "market_cap" for it in selection.filters), known.market_cap_count),
     }
     return tuple(
@@ -103,18 +107,20 @@ def unfiltered(selection: Selection, known: Coverage) -> tuple[str, ...]:
 
 
 def resolve(request: ScanRequest, listing: Listing) -> ScanRequest:
-    """Return the request with exchanges and sectors as the list spells them.
+    """Return the request with exchanges, sectors and industries as the list spells them.
 
     Raises:
         InvalidRequestError: one of them is none that the list knows, or of those that industries lead to.
     """
     asked = request.selection
-    if not (asked.exchanges or asked.sectors):
+    if not (asked.exchanges or asked.sectors or asked.industries):
         return request
     known = listing.attributes.values()
     exchanges = spelled("exchanges", asked.exchanges, {it.exchange for it in known})
-    found = spelled("sectors", asked.sectors, {it.sector for it in known} | set(sectors.NAMES))
-    return replace(request, selection=replace(asked, exchanges=exchanges, sectors=found))
+    within = spelled("sectors", asked.sectors, {it.sector for it in known} | set(sectors.NAMES))
+    industries = spelled("industries", asked.industries, {it.industry for it in known})
+    found = replace(asked, exchanges=exchanges, sectors=within, industries=industries)
+    return replace(request, selection=found)
 
 
 def choose(request: ScanRequest, listing: Listing) -> Universe:

@@ -42,6 +42,7 @@ class Reason(IntEnum):
     FILTERED_EXCHANGE = 15
     FILTERED_SECTOR = 16
     FILTERED_SECTOR_COUNT = 17
+    FILTERED_INDUSTRY = 18
 
 
 class Flag(IntFlag):

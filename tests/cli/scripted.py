@@ -207,6 +207,11 @@ def result(script: str, *, ledger: bool) -> pb.ScanResult:
         notices=["models did not answer"],
         fetch_plan=fetcher_service_pb2.FetchPlan(session_call_count=2, reason="2 sessions of the whole market"),
         coverage=pb.AttributeCoverage(
-            symbol_count=6000, type_count=5990, exchange_count=5980, sector_count=40, market_cap_count=3
+            symbol_count=6000,
+            type_count=5990,
+            exchange_count=5980,
+            sector_count=40,
+            market_cap_count=3,
+            industry_count=2,
         ),
     )

@@ -62,12 +62,13 @@ def test_a_request_keeps_all_its_values_as_a_message() -> None:
 
 def test_a_selection_keeps_all_its_values_as_a_message() -> None:
     selection = Selection(
-        (Filter("rsi_14", 1.0), Filter("close", most=2.0)), ("X",), ("S",), Sort("a", ascending=True), 3
+        (Filter("rsi_14", 1.0), Filter("close", most=2.0)), ("X",), ("S",), ("I",), Sort("a", ascending=True), 3
     )
     request = ScanRequest(selection=selection, style="position", plans=PlanOptions(5e4), factors=("rsi_14",))
     message = to_message(request)
     assert list(message.filters) == [pb.Filter(name="rsi_14", min=1), pb.Filter(name="close", max=2)]
     assert (list(message.exchanges), list(message.sectors), message.max_per_sector) == (["X"], ["S"], 3)
+    assert list(message.industries) == ["I"]
     assert message.sort == pb.Sort(name="a", ascending=True)
     assert (message.style, list(message.factors), message.include_shorts) == ("position", ["rsi_14"], False)
     assert message.plans == pb.PlanOptions(account_usd=50_000)
@@ -92,6 +93,7 @@ def test_the_document_has_its_agreed_names(report: ScanReport) -> None:
     assert document["sessions"] == {"ready": 300, "wanted": 300}
     assert document["coverage"] == {
         "symbol_count": 6000, "type_count": 5990, "exchange_count": 5980, "sector_count": 40, "market_cap_count": 3,
+        "industry_count": 2,
     }  # fmt: skip
     assert document["timings"] == {"fetch": 1.25, "total": 2.0}
     assert document["regime"] == {

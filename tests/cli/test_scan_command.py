@@ -49,22 +49,16 @@ async def test_flags_reach_the_gateway(gateway: Gateway, technic: Technic) -> No
 
 
 async def test_flags_of_rows_and_plans_reach_the_gateway(gateway: Gateway, technic: Technic) -> None:
-    rows = (
-        "--filter",
-        "rsi_14<=30",
-        "--filter",
-        "market_cap>=1B",
-        "--sector",
-        "Finance,Real Estate",
-        "--exchange",
-        "XNYS",
-    )
+    rows = ("--filter", "rsi_14<=30", "--filter", "market_cap>=1B", "--sector", "Finance,Real Estate")
+    others = ("--exchange", "XNYS", "--industry", "Oil")
     order = ("--sort", "rsi_14:asc", "--max-per-sector", "2", "--shorts", "--style", "position", "--factors", "rsi_14")
-    ended = await technic.run("scan", "--gateway", gateway.address, *rows, *order, "--account", "25K", "--risk", "0.5%")
+    plans = ("--account", "25K", "--risk", "0.5%")
+    ended = await technic.run("scan", "--gateway", gateway.address, *rows, *others, *order, *plans)
     assert ended.code == 0, ended.err
     (request,) = gateway.script.requests
     assert list(request.filters) == [pb.Filter(name="rsi_14", max=30), pb.Filter(name="market_cap", min=1e9)]
     assert (list(request.sectors), list(request.exchanges)) == (["Finance", "Real Estate"], ["XNYS"])
+    assert list(request.industries) == ["Oil"]
     assert (request.sort, request.max_per_sector) == (pb.Sort(name="rsi_14", ascending=True), 2)
     assert (request.include_shorts, request.style, list(request.factors)) == (True, "position", ["rsi_14"])
     assert request.plans == pb.PlanOptions(account_usd=25_000, risk=0.005)
@@ -76,6 +70,7 @@ async def test_a_report_goes_to_a_file_in_any_form(gateway: Gateway, technic: Te
     command = ("scan", "--gateway", gateway.address, "--symbols", "TRADED", "--plans")
     ended = await technic.run(*command, "--format", form, "--out", str(out))
     assert (ended.code, ended.out) == (0, ""), ended.err
+    assert ended.err.splitlines()[-1] == f"{out}: 4 rows"
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     if form != "parquet":
         assert (await technic.run(*command, "--format", form)).out == out.read_text()

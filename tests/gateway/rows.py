@@ -8,6 +8,7 @@ from services.gateway.plans import COLUMNS
 
 EXCHANGES = ("XNYS", "XNAS", "")
 SECTORS = ("Finance", "Technology", "Energy", "")
+INDUSTRIES = ("Major Banks", "Semiconductors", "")
 COUNT = 200
 
 
@@ -36,4 +37,5 @@ def candidates(seed: int = 1, count: int = COUNT, holes: float = 0.1) -> Candida
         alphas={role: random.normal(0, 0.02, count) for role in ("alpha_5", "alpha_10")},
         exchanges=tuple(random.choice(EXCHANGES, count).tolist()),
         sectors=tuple(random.choice(SECTORS, count).tolist()),
+        industries=tuple(random.choice(INDUSTRIES, count).tolist()),
     )

@@ -31,6 +31,7 @@ def random_listing(random: Random) -> Listing:
             sector=random.choice(("Finance", "Energy", "")),
             market_cap=random.choice((float("nan"), 1e6, 1e9, 1e12)),
             exchange=random.choice(("XNYS", "XNAS", "")),
+            industry=random.choice(("Major Banks", "Oil", "")),
         )
         for number in range(random.randrange(30))
     }
@@ -58,6 +59,7 @@ def random_request(random: Random) -> ScanRequest:
             filters=tuple(random_filter(random) for _ in range(random.randrange(3))),
             exchanges=random.choice(((), ("XNYS",))),
             sectors=random.choice(((), ("Finance",))),
+            industries=random.choice(((), ("Oil",))),
             sort=random.choice((None, Sort(random.choice((*NUMBERS, "sector", "symbol")), random.random() < 0.5))),
             max_per_sector=random.choice((0, 1, 3)),
             include_shorts=random.random() < 0.5,

@@ -101,12 +101,13 @@ def test_a_filter_takes_out_what_is_outside_of_its_bounds(
     [
         (Selection(exchanges=("XNYS",)), GIVEN.exchanges, "exchange", Reason.FILTERED_EXCHANGE),
         (Selection(sectors=("Finance", "Energy")), GIVEN.sectors, "sector", Reason.FILTERED_SECTOR),
+        (Selection(industries=("Major Banks",)), GIVEN.industries, "industry", Reason.FILTERED_INDUSTRY),
     ],
 )
-def test_other_exchanges_and_sectors_leave_and_unknown_ones_stay(
+def test_other_exchanges_sectors_and_industries_leave_and_unknown_ones_stay(
     selection: Selection, texts: tuple[str, ...], name: str, reason: Reason
 ) -> None:
-    asked = selection.exchanges or selection.sectors
+    asked = selection.exchanges or selection.sectors or selection.industries
     expected = {
         symbol: Omission(symbol, reason, None, name, text, close)
         for symbol, text, close in zip(GIVEN.symbols, texts, GIVEN.columns["close"], strict=True)
@@ -120,11 +121,13 @@ def test_missing_data_never_filters() -> None:
     given = candidates(holes=1.0)
     for name in ("atr_pct_14", "close", "dollar_vol_20"):
         given.columns[name][:] = np.nan
-    given = replace(given, exchanges=("",) * COUNT, sectors=("",) * COUNT, alphas={})
+    given = replace(given, exchanges=("",) * COUNT, sectors=("",) * COUNT, industries=("",) * COUNT)
+    given = replace(given, alphas={})
     selection = Selection(
         filters=tuple(Filter(name, 1.0, 1.0) for name in ("rsi_14", "close", "market_cap", "alpha_5", "not_computed")),
         exchanges=("XNYS",),
         sectors=("Finance",),
+        industries=("Major Banks",),
         max_per_sector=1,
     )
     profile = replace(CONFIG.profiles["conservative"], min_score=None)
@@ -155,10 +158,17 @@ def test_filters_do_not_change_a_score() -> None:
 
 
 @pytest.mark.parametrize("ascending", [True, False])
-@pytest.mark.parametrize("name", ["score", "rsi_14", "market_cap", "alpha_10", "symbol", "exchange", "sector"])
+@pytest.mark.parametrize(
+    "name", ["score", "rsi_14", "market_cap", "alpha_10", "symbol", "exchange", "sector", "industry"]
+)
 def test_rows_are_in_the_order_asked_for_without_a_value_last(name: str, ascending: bool) -> None:  # noqa: FBT001  # a case
     ranking = ranked(Selection(sort=Sort(name, ascending=ascending)))
-    texts = {"symbol": GIVEN.symbols, "exchange": GIVEN.exchanges, "sector": GIVEN.sectors}
+    texts = {
+        "symbol": GIVEN.symbols,
+        "exchange": GIVEN.exchanges,
+        "sector": GIVEN.sectors,
+        "industry": GIVEN.industries,
+    }
     values = ranking.scores if name == "score" else GIVEN.number(name)
     keys: list[Any] = [texts[name][row] if name in texts else float(values[row]) for row in range(COUNT)]
     there = [row for row in range(COUNT) if keys[row] != "" and str(keys[row]) != "nan"]

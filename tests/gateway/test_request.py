@@ -82,6 +82,7 @@ def test_a_selection_is_taken_as_it_is_asked_for() -> None:
         filters=[pb.Filter(name="rsi_14", max=30), pb.Filter(name="score", min=50, max=90)],
         exchanges=["XNYS", "XNYS"],
         sectors=["finance"],
+        industries=["Oil"],
         sort=pb.Sort(name="rsi_14", ascending=True),
         max_per_sector=3,
         style="position",
@@ -93,6 +94,7 @@ def test_a_selection_is_taken_as_it_is_asked_for() -> None:
         filters=(Filter("rsi_14", None, 30.0), Filter("score", 50.0, 90.0)),
         exchanges=("XNYS",),
         sectors=("finance",),
+        industries=("Oil",),
         sort=Sort("rsi_14", ascending=True),
         max_per_sector=3,
         include_shorts=True,
@@ -110,7 +112,7 @@ def test_numbers_of_a_row_may_be_bounded_and_ordered_by(name: str) -> None:
     require_names(parse(message, CONFIG), ("rsi_14", "close"))
 
 
-@pytest.mark.parametrize("name", ["symbol", "exchange", "sector"])
+@pytest.mark.parametrize("name", ["symbol", "exchange", "sector", "industry"])
 def test_texts_of_a_row_may_be_ordered_by_but_not_bounded(name: str) -> None:
     require_names(parse(pb.ScanUniverseRequest(sort=pb.Sort(name=name)), CONFIG), ("rsi_14",))
     bounded = pb.ScanUniverseRequest(filters=[pb.Filter(name=name, min=1)])

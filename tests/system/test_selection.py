@@ -53,7 +53,9 @@ async def test_a_filter_by_a_rank_needs_no_row_to_show_it(stack: Stack) -> None:
     assert column(scan, "rs_rating") == []
 
 
-async def test_sectors_and_exchanges_are_filtered_and_bounded(stack: Stack, market: Market, tmp_path: Path) -> None:
+async def test_sectors_exchanges_and_industries_are_filtered_and_bounded(
+    stack: Stack, market: Market, tmp_path: Path
+) -> None:
     symbols = (await stack.scan(top_count=0)).symbols
     count = len(symbols)
     known = {
@@ -61,6 +63,7 @@ async def test_sectors_and_exchanges_are_filtered_and_bounded(stack: Stack, mark
         "type": ["common"] * count,
         "sector": [("Finance", "Technology", "Energy", "")[place % 4] for place in range(count)],
         "exchange": [("XNYS", "XNAS")[place % 5 == 0] for place in range(count)],
+        "industry": [("Oil", "Banks")[place % 3 == 0] for place in range(count)],
     }
     parquet.write_table(pa.table(known), tmp_path / "universe.parquet")
     settings = {"universe_path": tmp_path / "universe.parquet"}
@@ -82,6 +85,10 @@ async def test_sectors_and_exchanges_are_filtered_and_bounded(stack: Stack, mark
         assert {omission.attribute for omission in elsewhere} == {"XNAS"}
         assert len(elsewhere) == scan.result.omitted_count
         assert scan.result.notices == []
+        scan = await whole(informed, symbols=symbols, industries=["banks"])
+        assert {it.attribute for it in omissions(scan, Reason.OMISSION_REASON_FILTERED_INDUSTRY)} == {"Oil"}
+        assert len(scan.symbols) == -(-count // 3)
+        assert scan.result.coverage.industry_count == count
 
 
 async def test_rows_come_in_the_order_asked_for(stack: Stack) -> None:
