@@ -75,7 +75,10 @@ async def test_metadata_tells_inputs_in_the_model_s_order_and_the_card(stub: GRP
     assert [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in model.inputs] == [
         (name, "FP32", [-1]) for name in NAMES
     ]
-    assert [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in model.outputs] == [("alpha", "FP32", [-1])]
+    assert [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in model.outputs] == [
+        ("alpha", "FP32", [-1]),
+        ("contributions", "FP32", [-1, 4]),
+    ]
     facts = dict(model.properties)
     assert len(facts.pop("sha256")) == 64
     assert facts == {
@@ -85,6 +88,7 @@ async def test_metadata_tells_inputs_in_the_model_s_order_and_the_card(stub: GRP
         "base": "0.5",
         "scale": "1.0",
         "training": "on random rows, for tests",
+        "device": "cpu",
     }
 
 
