@@ -25,7 +25,7 @@ class Candidates:
         market_caps: (symbol,) float64, USD; NaN = unknown.
         columns: those of factors, sub-scores and tech_rating that are read, by name, each (symbol,) float64; NaN =
             undefined.
-        flags: (symbol,) uint32, bits of `Flag` that the scorer set.
+        flags: (symbol,) uint32, bits of `Flag` that the scorer and the models set.
         alphas: predicted return by role (alpha_5, alpha_10), (symbol,) float64, fractions; empty without models.
     """
 

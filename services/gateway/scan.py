@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.gateway import cross_section
-from services.gateway.alphas import check_features
 from services.gateway.clients import FetchState, Header, ScoredBlock, Scoring
 from services.gateway.ledger import Ledger
+from services.gateway.models import check_features
 from services.gateway.outcome import Accepted, Outcome
 from services.gateway.progress import Stage, Tracker
 from services.gateway.ranking import rank
 from services.gateway.request import require_known
 from services.gateway.result_hash import SUB_SCORES, result_hash
-from services.gateway.scored import Scored
+from services.gateway.scored import Predictions, Scored
 from services.gateway.universe import Attributes, Listing, Universe, choose
 from services.market.errors import BudgetSpentError, ConfigMismatchError, TechnicError
 from services.market.regime import Regime
@@ -35,11 +35,9 @@ from services.market.regime import Regime
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from services.gateway.alphas import AlphaStream, InferenceClient, Model
+    from services.gateway.alphas import AlphaStream, InferenceClient
     from services.gateway.clients import FetcherClient, ScorerClient
+    from services.gateway.models import Model
     from services.gateway.request import ScanRequest
     from services.market.scoring import ScoringConfig
 
@@ -109,11 +107,11 @@ class _Scan:
             ledger.omit(symbol, reason)
         try:
             scoring = await self._score(universe, listing, ledger)
-            alphas = await self._collect()
+            predictions = await self._collect()
         finally:
             if self._stream is not None:
                 await self._stream.cancel()
-        return self._finish(listing, universe, ledger, scoring, alphas)
+        return self._finish(listing, universe, ledger, scoring, predictions)
 
     async def _list(self) -> Listing:
         """Ask for symbols and models at once; without models the scan goes on."""
@@ -201,16 +199,17 @@ class _Scan:
         if self._stream is not None and block.symbols:
             await self._stream.send(block.columns, len(block.symbols))
 
-    async def _collect(self) -> dict[str, NDArray[np.float64]]:
+    async def _collect(self) -> Predictions:
         """Take the alphas; without them their weight goes to TechRating."""
         began = self._tracker.elapsed()
         try:
-            return await self._stream.finish() if self._stream is not None else {}
+            if self._stream is not None:
+                return await self._stream.finish()
         except TechnicError as error:
             self._without_alphas(error)
-            return {}
         finally:
             self._tracker.timed("infer", began)
+        return Predictions({}, {})
 
     def _finish(
         self,
@@ -218,7 +217,7 @@ class _Scan:
         universe: Universe,
         ledger: Ledger,
         scoring: Scoring | None,
-        alphas: dict[str, NDArray[np.float64]],
+        predictions: Predictions,
     ) -> Outcome:
         """Rank what is there and close the ledger."""
         began = self._tracker.elapsed()
@@ -227,7 +226,7 @@ class _Scan:
         asked = self._request.factors
         read = dict.fromkeys((*RANKED_COLUMNS, *asked, *cross_section.inputs(asked)))
         names = tuple(name for name in read if name in self._columns) or RANKED_COLUMNS
-        candidates = self._scored.candidates(names, listing.attributes, alphas)
+        candidates = self._scored.candidates(names, listing.attributes, predictions)
         if self._columns:
             sectors = [listing.attributes.get(symbol, Attributes()).sector for symbol in candidates.symbols]
             ranks = cross_section.ranks(asked, candidates.columns, sectors)
@@ -264,4 +263,4 @@ class _Scan:
         return {
             "config": self._scanner.config.config_hash,
             "factors": hashlib.sha256(factors.encode()).hexdigest(),
-        } | {model.role: f"{model.name}@{model.version} {model.sha256}" for model in self._models}
+        } | {model.role: str(model) for model in self._models}

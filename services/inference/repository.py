@@ -100,10 +100,10 @@ class ModelRepository:
             UnknownModelError: no such name or version.
             ModelUnusableError: it is broken or unloaded.
         """
-        known = str(self.card(name, version).version)
-        model = self._loaded.get(name, known)
+        model = self._loaded.get(name, str(self.card(name, version).version))
         if model is None:
-            with self._lock:
+            with self._lock:  # what it waited for may have changed which version that is
+                known = str(self.card(name, version).version)
                 model = self._loaded.get(name, known) or self._read_again(name, known)
         return model
 
