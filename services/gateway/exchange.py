@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import grpc
 
 from inference import open_inference_grpc_pb2 as oip
-from services.market.errors import ModelUnusableError
+from services.market.errors import ModelUnusableError, TechnicError
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
 
@@ -20,6 +20,7 @@ StreamCall: TypeAlias = "grpc.aio.StreamStreamCall[oip.ModelInferRequest, oip.Mo
 Answers: TypeAlias = dict[str, oip.ModelInferResponse]
 
 SERVICE: Final = "inference service"
+HINT: Final = "if it has ModelInfer only, set GATEWAY_INFERENCE_STREAMING=false"
 CALL_LIMIT: Final = 8
 """Most calls that one scan has in flight."""
 
@@ -60,7 +61,11 @@ class StreamExchange:
                 await self._call.done_writing()
             await self._reader
         except grpc.aio.AioRpcError as error:
-            raise from_call(error, SERVICE) from None
+            failure = from_call(error, SERVICE)
+            if type(failure) is TechnicError:
+                # UNIMPLEMENTED, or INTERNAL if a write was on its way: grpc.aio tells no more.
+                failure = ModelUnusableError(f"{failure.message}; {HINT}")
+            raise failure from None
         return self._answers
 
     async def cancel(self) -> None:
