@@ -103,6 +103,7 @@ def to_report(result: pb.ScanResult, rows: Sequence[Row]) -> ScanReport:
         provider=result.provider,
         simulated=result.simulated,
         provisional=result.provisional,
+        week_running=result.week_running if result.HasField("week_running") else None,
         profile=result.profile,
         budget_spent=result.budget_spent,
         requested_count=result.requested_count,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.fetcher.bar_stream import Event, SymbolState
+from services.fetcher.stream_events import BarsVersion, Event, SymbolState
 from services.fetcher.sync import SyncState
 from services.market.panel import Panel
 from services.rpc.wire import delimited, number, omissions_to_messages, panel_parts
 from technic.v1 import fetcher_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from services.fetcher.bar_stream import StreamSummary
     from services.fetcher.bars import Bars
     from services.fetcher.plan import FetchPlan
     from services.fetcher.reference.symbol_list import Listed
+    from services.fetcher.stream_events import StreamSummary
 
 
 def list_message(listed: Listed) -> pb.ListSymbolsResponse:
@@ -34,11 +34,13 @@ def outgoing(event: Event, request_total: int) -> Panel | pb.StreamBarsResponse:
     """Turn what a stream emits into what `to_bytes` takes: a message, or a panel as it is.
 
     Args:
-        event: progress, a block of bars, or omissions.
+        event: progress, a block of bars, their version, or omissions.
         request_total: calls to the provider since the service started.
     """
     if isinstance(event, Panel):
         return event
+    if isinstance(event, BarsVersion):
+        return pb.StreamBarsResponse(version=pb.BarsVersion(version=event.version))
     if isinstance(event, SyncState):
         progress = pb.FetchProgress(sessions_ready=event.ready_count, sessions_wanted=event.wanted_count)
     elif isinstance(event, SymbolState):

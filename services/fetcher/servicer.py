@@ -10,15 +10,16 @@ from services.fetcher.cache_rpcs import CacheRpcs
 from services.fetcher.deadlines import deadline, fetch_deadline
 from services.fetcher.messages import list_message, outgoing, summary_message, to_bytes
 from services.fetcher.store_rpcs import StoreRpcs
+from services.fetcher.stream_events import StreamRequest
 from services.market.errors import InvalidRequestError
 from services.rpc.wire import block_size
 from technic.v1 import fetcher_service_pb2 as pb
 from technic.v1 import fetcher_service_pb2_grpc
 
 if TYPE_CHECKING:
-    from services.fetcher.bar_stream import Event
     from services.fetcher.bars import Bars
     from services.fetcher.source import Listing
+    from services.fetcher.stream_events import Event
     from services.market.panel import Panel
 
 SYMBOL_LIMIT = 25_000
@@ -82,14 +83,14 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
             await context.write(outgoing(event, self._bars.request_total))
 
         with self._bars.activity.busy():
-            summary = await self._bars.stream(
-                tuple(request.symbols),
-                self._bars.resolve(request.as_of, include_running=request.include_running),
-                request.history_count,
+            asked = StreamRequest(
+                symbols=tuple(request.symbols),
                 until=fetch_deadline(context, len(request.symbols)),
                 block_size=block_size(max(1, request.history_count)),
-                emit=emit,
+                known_version=request.known_version,
             )
+            as_of = self._bars.resolve(request.as_of, include_running=request.include_running)
+            summary = await self._bars.stream(asked, as_of, request.history_count, emit)
         await context.write(pb.StreamBarsResponse(summary=summary_message(summary, self._bars)))
 
 

@@ -156,15 +156,18 @@ class ScorerClient:
         take: Callable[[Header | FetchState | ScoredBlock], Awaitable[None]],
         *,
         include_running: bool = False,
+        include_weekly: bool = False,
     ) -> Scoring:
         """Score `symbols`, giving the header, fetch states and blocks to `take` as they come.
 
-        With `include_running` as_of may be the session that runs now.
+        With `include_running` as_of may be the session that runs now, with `include_weekly` there are weekly factors.
 
         Raises:
             TechnicError: what the scorer or the fetcher raised, or that one cannot be reached.
         """
-        request = scorer_service_pb2.ScoreUniverseRequest(symbols=symbols, as_of=as_of, include_running=include_running)
+        request = scorer_service_pb2.ScoreUniverseRequest(
+            symbols=symbols, as_of=as_of, include_running=include_running, include_weekly=include_weekly
+        )
         call = self._stub.ScoreUniverse(request, timeout=within_s, metadata=scan_metadata())
         header = Header({}, "")
         try:

@@ -129,6 +129,7 @@ def result(
         notices=outcome.notices,
         fetch_plan=_fetch_plan(fetch.decided),
         provisional=outcome.listing.provisional,
+        week_running=outcome.week_running,
         coverage=pb.AttributeCoverage(**coverage(outcome.universe, outcome.listing)._asdict()),
     )
     return pb.ScanUniverseResponse(result=message)

@@ -36,6 +36,7 @@ class Outcome:
         versions: config hash, factor versions, models, by part.
         hash: the result hash.
         notices: sentences that a reader should see.
+        week_running: whether the week of the session has another one; None if no factor over weeks was asked for.
     """
 
     listing: Listing
@@ -48,3 +49,4 @@ class Outcome:
     versions: dict[str, str]
     hash: str
     notices: tuple[str, ...]
+    week_running: bool | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.market.errors import InvalidRequestError
 from services.market.vocabulary import DEFAULT_TYPES, SymbolType
+from services.market.weeks import WEEKLY_PREFIX
 from technic.v1 import gateway_service_pb2 as pb
 
 SYMBOL_LIMIT = 20_000
@@ -39,6 +40,11 @@ class ScanRequest:
     include_ledger: bool
     factors: tuple[str, ...]
     include_running: bool = False
+
+    @property
+    def weekly(self) -> bool:
+        """Whether a factor over weeks is asked for, which takes more sessions."""
+        return any(name.startswith(WEEKLY_PREFIX) for name in self.factors)
 
 
 def parse(message: pb.ScanUniverseRequest, profiles: Collection[str]) -> ScanRequest:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,6 +32,7 @@ from services.gateway.scored import Predictions, Scored
 from services.gateway.universe import Attributes, Listing, Universe, choose
 from services.market.errors import BudgetSpentError, ConfigMismatchError, TechnicError
 from services.market.regime import Regime
+from services.market.weeks import WEEKLY_PREFIX, WEEKLY_SESSIONS, week_is_running
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -115,7 +117,7 @@ class _Scan:
 
     async def _list(self) -> Listing:
         """Ask for symbols and models at once; without models the scan goes on."""
-        history = self._scanner.config.history.sessions
+        history = WEEKLY_SESSIONS if self._request.weekly else self._scanner.config.history.sessions
         self._tracker.fetched(0, history, 0)
         patience = min(self._left(), DESCRIBE_S)
         describing = asyncio.create_task(self._scanner.inference.describe(patience))
@@ -168,7 +170,12 @@ class _Scan:
 
         try:
             return await self._scanner.scorer.score(
-                universe.symbols, listing.as_of, self._left(), take, include_running=listing.provisional
+                universe.symbols,
+                listing.as_of,
+                self._left(),
+                take,
+                include_running=listing.provisional,
+                include_weekly=self._request.weekly,
             )
         except BudgetSpentError:
             return None
@@ -235,7 +242,13 @@ class _Scan:
         for omission in ranking.omissions:
             ledger.omit(omission.symbol, omission.reason, omission.value)
         omissions = ledger.close(candidates.symbols[row] for row in ranking.order)
-        versions, fetch = self._versions(), self._fetch_state(scoring)
+        versions, fetch = self._versions(), self._fetch_state(universe, scoring)
+        if not universe.requested_count:
+            listed = len(listing.attributes)
+            self._notices.append(f"nothing to scan: none of the {listed:,} listed symbols is asked for")
+        week_running = week_is_running(date.fromisoformat(listing.as_of)) if self._request.weekly else None
+        if week_running:
+            self._notices.append(f"the week of {listing.as_of} is still running: weekly factors take it as it is")
         outcome = Outcome(
             listing=listing,
             universe=universe,
@@ -247,19 +260,24 @@ class _Scan:
             versions=versions,
             hash=result_hash(listing.as_of, versions, candidates, ranking, omissions),
             notices=(*self._notices, *listing.notices, *fetch.notices),
+            week_running=week_running,
         )
         self._tracker.timed("rank", began)
         return outcome
 
-    def _fetch_state(self, scoring: Scoring | None) -> FetchState:
-        """Return sessions there and wanted, and the provider calls of this scan."""
+    def _fetch_state(self, universe: Universe, scoring: Scoring | None) -> FetchState:
+        """Return sessions there and wanted, none if there was nothing to score, and the provider calls of this scan."""
         if scoring is None:
-            progress = self._tracker.snapshot()
-            return FetchState(self._tracker.ready_count, self._tracker.wanted_count, progress.request_count)
+            requests = self._tracker.snapshot().request_count
+            if not universe.symbols:
+                return FetchState(0, 0, requests)
+            return FetchState(self._tracker.ready_count, self._tracker.wanted_count, requests)
         return replace(scoring.fetch, request_total=scoring.fetch.request_total - self._request_total)
 
     def _versions(self) -> dict[str, str]:
-        factors = ",".join(f"{name}@{version}" for name, version in self._columns.items())
+        # Weekly factors are in no score: a scan that returns them has the result of one that does not.
+        daily = {name: version for name, version in self._columns.items() if not name.startswith(WEEKLY_PREFIX)}
+        factors = ",".join(f"{name}@{version}" for name, version in daily.items())
         return {
             "config": self._scanner.config.config_hash,
             "factors": hashlib.sha256(factors.encode()).hexdigest(),

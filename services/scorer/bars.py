@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
 
 from services.market.errors import MalformedAnswerError
+from services.market.panel import Panel
+from services.market.vocabulary import Reason
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
 from services.rpc.wire import omissions_from_messages, panel_from_block
 from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
-    from services.market.panel import Panel
-    from services.market.vocabulary import Reason
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,22 @@ class FetchState:
 
 
 @dataclass(frozen=True, slots=True)
+class BarsVersion:
+    """The fetcher's name for the panels so far; if it is the one that the caller knows, they were left out."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class FetchEnd:
     """What the fetcher's work came to; passed on as it is."""
 
     message: fetcher_service_pb2.FetchSummary
+
+
+Event = FetchState | Panel | BarsVersion | tuple[tuple[str, Reason], ...]
+"""What comes on a stream of bars: progress, panels, their version, omissions."""
+Take = Callable[[Event], Awaitable[None]]
 
 
 class BarClient:
@@ -46,19 +58,24 @@ class BarClient:
         as_of: str,
         history_count: int,
         within_s: float | None,
-        take: Callable[[FetchState | Panel | tuple[tuple[str, Reason], ...]], Awaitable[None]],
+        take: Take,
         *,
         include_running: bool = False,
+        known_version: str = "",
     ) -> FetchEnd:
-        """Give fetch states, panels and omissions to `take` as they come; return the end.
+        """Give what comes to `take`, in order; return the end.
 
-        With `include_running` as_of may be the session that runs now.
+        With `include_running` as_of may be the session that runs now. Panels of `known_version` are left out.
 
         Raises:
             TechnicError: what the fetcher raised, or that it cannot be reached.
         """
         request = fetcher_service_pb2.StreamBarsRequest(
-            symbols=symbols, as_of=as_of, history_count=history_count, include_running=include_running
+            symbols=symbols,
+            as_of=as_of,
+            history_count=history_count,
+            include_running=include_running,
+            known_version=known_version,
         )
         call = self._stub.StreamBars(request, timeout=within_s, metadata=scan_metadata())
         try:
@@ -68,6 +85,8 @@ class BarClient:
                     await take(panel_from_block(event.block))
                 elif kind == "progress":
                     await take(FetchState(event.progress))
+                elif kind == "version":
+                    await take(BarsVersion(event.version.version))
                 elif kind == "omissions":
                     await take(tuple(omissions_from_messages(event.omissions.omissions)))
                 elif kind == "summary":

@@ -1,6 +1,7 @@
 """A scoring of a universe: panels in, scored blocks out, in order, computed beside the event loop.
 
-The context ETFs go first, so that the first panel holds SPY, which every symbol's market-relative factors need.
+The context ETFs go first, so that the first panel holds SPY, which every symbol's market-relative factors need. What
+was scored once is remembered: while the fetcher has the same bars, it sends none, and the blocks go out again.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from services.market.panel import Panel
-from services.scorer.bars import FetchEnd, FetchState
+from services.market.weeks import WEEKLY_SESSIONS
+from services.scorer.bars import BarsVersion, FetchEnd, FetchState
 from services.scorer.block import ScoredBlock, score_panel
 from services.scorer.regime import CONTEXT_SYMBOLS, find_regime
+from services.scorer.remembered import Remembered
 from services.scorer.series import carry_series
 
 if TYPE_CHECKING:
@@ -26,11 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from services.market.regime import Regime
-    from services.market.vocabulary import Reason
+    from services.scorer.bars import Event, Take
     from services.scorer.engine import FactorEngine
+    from services.scorer.remembered import RememberedScorings, ScoreRequest
 
-    Omissions = tuple[tuple[str, Reason], ...]
-    Take = Callable[[FetchState | Panel | Omissions], Awaitable[None]]
     Emit = Callable[[FetchState | ScoredBlock], Awaitable[None]]
 
 BLOCKS_IN_WORK = 2
@@ -49,8 +51,9 @@ class BarStream(Protocol):
         take: Take,
         *,
         include_running: bool = False,
+        known_version: str = "",
     ) -> FetchEnd:
-        """Give what comes to `take`, in order; return what it came to."""
+        """Give what comes to `take`, in order, without panels of `known_version`; return what it came to."""
         ...
 
 
@@ -70,53 +73,70 @@ class UniverseScorer:
         engine: factors and configuration; warm.
         bars: where panels come from.
         pool: threads that compute; shared by all scorings.
+        remembered: where scorings are kept for as long as their bars do not change.
     """
 
-    def __init__(self, engine: FactorEngine, bars: BarStream, pool: Executor) -> None:
+    def __init__(self, engine: FactorEngine, bars: BarStream, pool: Executor, remembered: RememberedScorings) -> None:
         self.engine = engine
         self._bars = bars
         self._pool = pool
+        self._remembered = remembered
 
-    async def score(
-        self,
-        symbols: Sequence[str],
-        as_of: str,
-        within_s: float | None,
-        emit: Emit,
-        *,
-        include_running: bool = False,
-    ) -> ScoringSummary:
-        """Score `symbols`, giving fetch states and blocks to `emit`, in the order asked for.
-
-        With `include_running` as_of may be the session that runs now, whose bars are provisional.
+    async def score(self, request: ScoreRequest, within_s: float | None, emit: Emit) -> ScoringSummary:
+        """Score symbols, giving fetch states and blocks to `emit`, in the order asked for.
 
         Raises:
             TechnicError: what the fetcher raised, or that it cannot be reached.
         """
-        run = _Scoring(self.engine, self._pool, frozenset(symbols), emit)
-        others = (symbol for symbol in symbols if symbol not in CONTEXT_SYMBOLS)
-        history = self.engine.config.history.sessions
+        known = self._remembered.get(request)
+        run = _Scoring(self.engine, self._pool, request, emit, known)
+        others = (symbol for symbol in request.symbols if symbol not in CONTEXT_SYMBOLS)
         fetch = await self._bars.stream(
-            (*CONTEXT_SYMBOLS, *others), as_of, history, within_s, run.take, include_running=include_running
+            (*CONTEXT_SYMBOLS, *others),
+            request.as_of,
+            WEEKLY_SESSIONS if request.include_weekly else self.engine.config.history.sessions,
+            within_s,
+            run.take,
+            include_running=request.include_running,
+            known_version=known.version if known else "",
         )
         await run.drain()
+        if run.scored is not None:
+            self._remembered.put(request, run.scored)
         return ScoringSummary(fetch, find_regime(run.context), run.compute_s)
 
 
 class _Scoring:
-    """One scoring: panels in work, and what they have in common."""
+    """One scoring: panels in work, and what they have in common.
 
-    def __init__(self, engine: FactorEngine, pool: Executor, requested: frozenset[str], emit: Emit) -> None:
+    Attributes:
+        context: carried closes of the context ETFs, (session,) float64, USD, by symbol.
+        compute_s: seconds of computing, summed over blocks.
+        scored: what is worth remembering; None if the bars have no version.
+    """
+
+    def __init__(
+        self,
+        engine: FactorEngine,
+        pool: Executor,
+        request: ScoreRequest,
+        emit: Emit,
+        known: Remembered | None,
+    ) -> None:
         self._engine = engine
         self._pool = pool
-        self._requested = requested
+        self._requested = frozenset(request.symbols)
+        self._weekly = request.include_weekly
         self._emit = emit
+        self._known = known
         self._working: deque[asyncio.Future[tuple[ScoredBlock, float]]] = deque()
+        self._emitted: list[ScoredBlock] = []
         self._began = False
         self.context: dict[str, NDArray[np.float64]] = {}
         self.compute_s = 0.0
+        self.scored: Remembered | None = None
 
-    async def take(self, event: FetchState | Panel | Omissions) -> None:
+    async def take(self, event: Event) -> None:
         """Start on a panel, and emit the oldest block once enough are in work; pass on the rest."""
         if isinstance(event, FetchState):
             await self._emit(event)
@@ -128,12 +148,23 @@ class _Scoring:
             self._working.append(loop.run_in_executor(self._pool, self._compute, event))
             if len(self._working) >= BLOCKS_IN_WORK:
                 await self._emit_oldest()
+        elif isinstance(event, BarsVersion):
+            await self._take_version(event.version)
         else:
             omissions = tuple(omission for omission in event if omission[0] in self._requested)
             await self.drain()
-            await self._emit(
-                ScoredBlock((), np.empty((0, len(self._engine.columns))), np.empty(0, np.uint32), omissions)
-            )
+            width = len(self._engine.columns_of(weekly=self._weekly))
+            await self._emit(ScoredBlock((), np.empty((0, width)), np.empty(0, np.uint32), omissions))
+
+    async def _take_version(self, version: str) -> None:
+        """Remember the blocks so far by their version; emit them as they are known if the fetcher left them out."""
+        await self.drain()
+        if self._known is None or self._known.version != version:
+            self.scored = Remembered(version, tuple(self._emitted), self.context)
+            return
+        self._began, self.context, self.scored = True, self._known.context, self._known
+        for block in self._known.blocks:
+            await self._emit(block)
 
     async def drain(self) -> None:
         """Emit every block that is still in work."""
@@ -143,6 +174,7 @@ class _Scoring:
     async def _emit_oldest(self) -> None:
         block, seconds = await self._working.popleft()
         self.compute_s += seconds
+        self._emitted.append(block)
         await self._emit(block)
 
     def _find_context(self, panel: Panel) -> dict[str, NDArray[np.float64]]:
@@ -152,7 +184,7 @@ class _Scoring:
     def _compute(self, panel: Panel) -> tuple[ScoredBlock, float]:
         """Score a panel, and leave out context ETFs that nobody asked for."""
         began = time.perf_counter()
-        block = score_panel(panel, self.context.get(CONTEXT_SYMBOLS[0]), self._engine)
+        block = score_panel(panel, self.context.get(CONTEXT_SYMBOLS[0]), self._engine, weekly=self._weekly)
         wanted = np.array([symbol in self._requested for symbol in block.symbols], np.bool_)
         if not wanted.all():
             symbols = tuple(symbol for symbol in block.symbols if symbol in self._requested)

@@ -57,8 +57,8 @@ async def measure_bars(stack: Stack, scale: Scale) -> AsyncIterator[Figure]:
     )
 
 
-async def measure_scores(stack: Stack, scale: Scale) -> AsyncIterator[Figure]:
-    """Time factors and ratings of a universe, from its bars in the fetcher's memory to the scorer's client."""
+async def measure_scores(stack: Stack, scale: Scale, state: str, target: float) -> AsyncIterator[Figure]:
+    """Time factors and ratings of a universe until its client has them; `state` tells what is there before."""
     symbols = (await listed_symbols(stack))[: scale.rows]
     seconds, scored = [], 0
 
@@ -75,10 +75,10 @@ async def measure_scores(stack: Stack, scale: Scale) -> AsyncIterator[Figure]:
             await client.score(symbols, AS_OF.isoformat(), _WITHIN_S, take)
             seconds.append(time.perf_counter() - began)
     yield Figure(
-        f"factors over gRPC: {scale.rows:,} symbols, bars in the fetcher's memory",
+        f"factors over gRPC: {scale.rows:,} symbols, {state}",
         "s",
         tuple(seconds[1:]),
-        target=0.25,
+        target=target,
         note=f"{scored:,} symbols came with factors",
     )
 

@@ -55,8 +55,8 @@ def test_a_request_keeps_all_its_values_as_a_message() -> None:
 def test_the_document_has_its_agreed_names(report: ScanReport) -> None:
     document = document_of(report)
     assert list(document) == [
-        "scan_id", "as_of", "provider", "simulated", "provisional", "profile", "requested_count", "scored_count",
-        "omitted_count", "budget_spent", "omissions", "rows", "regime", "result_hash", "timings",
+        "scan_id", "as_of", "provider", "simulated", "provisional", "week_running", "profile", "requested_count",
+        "scored_count", "omitted_count", "budget_spent", "omissions", "rows", "regime", "result_hash", "timings",
         "provider_request_count", "cache", "sessions", "versions", "coverage", "fetch_plan", "notices",
     ]  # fmt: skip
     assert document["cache"] == {"hit_count": 1, "miss_count": 299}

@@ -8,11 +8,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from services.fetcher.bar_stream import Event, StreamSummary, SymbolState
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.store.store import Store
 from services.fetcher.store.stored_source import StoredSource
+from services.fetcher.stream_events import BarsVersion, Event, StreamRequest, StreamSummary, SymbolState
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split
@@ -35,6 +35,7 @@ class Sink:
         self.omissions: dict[str, Reason] = {}
         self.states: list[SyncState] = []
         self.symbol_states: list[SymbolState] = []
+        self.versions: list[str] = []
         self.summary: StreamSummary | None = None
 
     async def take(self, event: Event) -> None:
@@ -45,6 +46,8 @@ class Sink:
             self.states.append(event)
         elif isinstance(event, SymbolState):
             self.symbol_states.append(event)
+        elif isinstance(event, BarsVersion):
+            self.versions.append(event.version)
         else:
             self.omissions.update(event)
 
@@ -83,7 +86,7 @@ async def stream(
 ) -> StreamSummary:
     """Stream `symbols` as of the newest session."""
     until = asyncio.get_running_loop().time() + seconds
-    return await bars.stream(symbols, LATEST, HISTORY, until=until, block_size=block_size, emit=sink.take)
+    return await bars.stream(StreamRequest(symbols, until, block_size), LATEST, HISTORY, sink.take)
 
 
 async def test_blocks_come_in_the_requested_order_with_every_bar(bars: Bars) -> None:
@@ -143,7 +146,7 @@ async def test_a_symbol_without_bars_is_not_asked_for_again_by_the_next_session(
     until = asyncio.get_running_loop().time() + 5
     for as_of, asked in ((SESSIONS[-2], 1), (SESSIONS[-1], 1), (SESSIONS[-3], 2)):
         sink = Sink()
-        await bars.stream(("A", "GONE"), as_of, HISTORY, until=until, block_size=2, emit=sink.take)
+        await bars.stream(StreamRequest(("A", "GONE"), until, 2), as_of, HISTORY, sink.take)
         assert sink.omissions == {"GONE": Reason.UNKNOWN_SYMBOL}
         assert source.asked["GONE"] == asked
 
@@ -242,7 +245,7 @@ async def test_as_of_is_the_newest_session_unless_named(bars: Bars) -> None:
 @pytest.mark.parametrize("count", [0, -1, 2001])
 async def test_a_history_out_of_bounds_is_refused(bars: Bars, count: int) -> None:
     with pytest.raises(InvalidRequestError, match="history_count"):
-        await bars.stream(("A",), LATEST, count, until=0.0, block_size=1, emit=Sink().take)
+        await bars.stream(StreamRequest(("A",), 0.0, 1), LATEST, count, Sink().take)
 
 
 async def test_a_window_larger_than_the_memory_completes_and_leaves(source: FakeSource) -> None:
