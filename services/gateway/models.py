@@ -102,7 +102,8 @@ class Model:
     def __str__(self) -> str:
         """Tell which model this is: name, version, hash of its file, and the device if it is no CPU."""
         device = "" if self.device == "cpu" else self.device
-        return " ".join(filter(None, (f"{self.terms.name}@{self.version}", self.sha256, device)))
+        name = "@".join(filter(None, (self.terms.name, self.version)))
+        return " ".join(filter(None, (name, self.sha256, device)))
 
     def requests(self, factors: Mapping[str, NDArray[np.float64]], row_count: int) -> Iterator[oip.ModelInferRequest]:
         """Give the requests for a block, of at most ROW_LIMIT rows each, without ids.

@@ -302,6 +302,7 @@ def test_a_model_is_named_with_its_version_its_hash_and_a_device_that_is_no_cpu(
     on_gpu = metadata(properties={"version": "2", "sha256": "ab", "device": "cuda"})
     assert str(Model.from_metadata("alpha_5", terms, on_gpu)) == "alpha_5@2 ab cuda"
     assert str(Model.from_metadata("alpha_5", terms, metadata(properties={}))) == "alpha_5@2"
+    assert str(Model.from_metadata("alpha_5", terms, metadata(properties={}, versions=[]))) == "alpha_5"
 
 
 @pytest.mark.parametrize("terms", [ModelTerms("alpha_5"), ModelTerms("alpha_5", VERSIONED)])

@@ -133,26 +133,6 @@ async def test_the_largest_request_is_answered_and_one_row_more_refused(stub: GR
     assert str(ROW_LIMIT) in text
 
 
-async def test_bad_requests_get_their_status_and_disturb_no_other(
-    stub: GRPCInferenceServiceStub, block: NDArray[np.float32]
-) -> None:
-    infinite = block.copy()
-    infinite[4, 2] = np.inf
-    bad = [
-        ask(block[:, :2]),
-        ask(infinite),
-        ask(block, "alpha_10"),
-        ask(block, "alpha_7"),
-        ask(block, model_version="9"),
-    ]
-    kinds = [InvalidRequestError, InvalidRequestError, ModelUnusableError, UnknownModelError, UnknownModelError]
-    good = [stub.ModelInfer(ask(block), timeout=20) for _ in range(10)]
-    failures = await asyncio.gather(*(failure(stub.ModelInfer(request, timeout=20)) for request in bad))
-    answers = [alphas_of(await call).tobytes() for call in good]
-    assert [kind for kind, _ in failures] == kinds
-    assert len(set(answers)) == 1
-
-
 async def test_a_stream_answers_in_order_and_goes_on_after_bad_requests(
     stub: GRPCInferenceServiceStub, block: NDArray[np.float32]
 ) -> None:
