@@ -20,6 +20,7 @@ class Entry:
         card: the card of what is served; None if nothing can be.
         reason: what is wrong with the files; empty if they are in order.
         stamp: what the files looked like when they were read.
+        served: whether it could be served at some time since the service started.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Entry:
     card: Card | None = None
     reason: str = ""
     stamp: Stamp = ()
+    served: bool = False
 
     @property
     def ready(self) -> bool:
@@ -50,5 +52,5 @@ def default_entry(entries: Entries) -> Entry:
 
 
 def was_served(entries: Entries) -> bool:
-    """Tell whether a model can be served, or could until its folder went."""
-    return any(entry.card or entry.reason == GONE for entry in entries.values())
+    """Tell whether some version of a model could be served at some time."""
+    return any(entry.served for entry in entries.values())

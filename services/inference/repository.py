@@ -58,8 +58,10 @@ class ModelRepository:
 
     @property
     def serving(self) -> bool:
-        """Whether all models were looked at, and the version of each that serves by default is in order."""
-        return self._complete and not any(default_entry(versions).broken for versions in self._entries.values())
+        """Whether all models were looked at, and each that served still does so from files that are in order."""
+        return self._complete and not any(
+            default_entry(versions).broken and was_served(versions) for versions in self._entries.values()
+        )
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every version of every model, by name and version.
@@ -192,9 +194,11 @@ class ModelRepository:
             model = read_version(self._folder / name / version, self._device)
         except ModelUnusableError as error:
             known = self._loaded.get(name, version)
-            return Entry(name, version, known.card if known else None, error.message, stamp)
+            before = self._entries.get(name, {}).get(version)
+            served = before is not None and before.served
+            return Entry(name, version, known.card if known else None, error.message, stamp, served)
         self._loaded.put(model)
-        return Entry(name, version, model.card, "", stamp)
+        return Entry(name, version, model.card, "", stamp, served=True)
 
     def _read_again(self, name: str, version: str) -> Model:
         """Read a version that memory had no room for. Raises ModelUnusableError if its files are no longer in order."""

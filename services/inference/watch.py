@@ -18,7 +18,7 @@ async def watch(repository: ModelRepository, tell: Callable[[bool], Awaitable[No
 
     Args:
         repository: it was read once already.
-        tell: told after every look whether each model serves from files that are in order.
+        tell: told after every look whether each model that served still does, from files that are in order.
     """
     said = tell_changes(repository, frozenset())
     trouble = ""

@@ -12,7 +12,7 @@ TREES: Final = 300
 DEPTH: Final = 6
 WIDTH: Final = 50
 NAMES: Final = ("alpha_5", "alpha_10")
-_ROWS: Final = 20_000
+_ROWS: Final = 5_000
 
 
 def train_big(seed: int) -> bytes:
@@ -20,8 +20,8 @@ def train_big(seed: int) -> bytes:
     random = np.random.default_rng(seed)
     features = random.standard_normal((_ROWS, WIDTH)).astype(np.float32)
     labels = 0.01 * (features @ random.standard_normal(WIDTH) + random.standard_normal(_ROWS))
-    parameters = {"tree_method": "hist", "max_depth": DEPTH, "eta": 0.03, "max_bin": 64, "nthread": 2}
-    booster = xgboost.train(parameters, xgboost.DMatrix(features, labels), TREES)
+    parameters = {"tree_method": "hist", "max_depth": DEPTH, "eta": 0.03, "max_bin": 64, "nthread": 1}
+    booster = xgboost.train(parameters, xgboost.DMatrix(features, labels, nthread=1), TREES)
     return bytes(booster.save_raw("ubj"))
 
 
