@@ -28,9 +28,10 @@ class LoadedModels:
         """Bytes of the files of what is there."""
         return self._byte_count
 
-    def __contains__(self, key: tuple[str, str]) -> bool:
+    def peek(self, name: str, version: str) -> Model | None:
+        """Return a model without noting a use; None if it is not there."""
         with self._lock:
-            return key in self._models
+            return self._models.get((name, version))
 
     def get(self, name: str, version: str) -> Model | None:
         """Return a model and note that it was used; None if it is not there."""

@@ -4,9 +4,7 @@ A version that is damaged or gone in the folder is still served from memory, and
 in order. ADR 0021 has the rules.
 """
 
-import re
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 from services.inference.card import Card
@@ -14,7 +12,8 @@ from services.inference.device import Device
 from services.inference.entry import GONE, UNLOADED, Entries, Entry, default_entry, was_served
 from services.inference.loaded import LoadedModels
 from services.inference.model import Model
-from services.inference.version_folder import Stamp, list_versions, look, read_version
+from services.inference.reader import ModelReader
+from services.inference.version_folder import NAME
 from services.market.errors import (
     InvalidRequestError,
     LocalDataError,
@@ -25,7 +24,6 @@ from services.market.errors import (
 
 MODEL_LIMIT = 64
 """Most models of a repository."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 BYTE_LIMIT = 96_000_000
 """Most bytes of model files whose models are kept in memory, unless told otherwise."""
 
@@ -46,7 +44,7 @@ class ModelRepository:
     def __init__(self, folder: Path, byte_limit: int = BYTE_LIMIT, device: Device = "cpu") -> None:
         self._folder = folder
         self._loaded = LoadedModels(byte_limit)
-        self._device = device
+        self._reader = ModelReader(folder, self._loaded, device)
         self._entries: dict[str, Entries] = {}
         self._lock = threading.Lock()
         self._complete = False
@@ -124,9 +122,10 @@ class ModelRepository:
         if len(names) > MODEL_LIMIT:
             raise LocalDataError(f"the models' folder holds {len(names)} models, at most {MODEL_LIMIT} are served")
         with self._lock:
-            found = {name: self._look(name) for name in names}
-            gone = [name for name, entries in self._entries.items() if name not in found and was_served(entries)]
-            self._entries = found | {name: self._keep(name, GONE) for name in gone}
+            found = {name: self._reader.read_model(name, self._entries.get(name, {})) for name in names}
+            left = [name for name, entries in self._entries.items() if name not in found and was_served(entries)]
+            gone = {name: self._reader.keep(name, self._entries[name], GONE) for name in left[:MODEL_LIMIT]}
+            self._entries = found | gone
             self._complete = True
 
     def load(self, name: str) -> None:
@@ -144,7 +143,7 @@ class ModelRepository:
         with self._lock:
             if name not in self._entries and len(self._entries) >= MODEL_LIMIT:
                 raise InvalidRequestError(f"the repository is full: it holds {MODEL_LIMIT} models")
-            read = self._look(name, afresh=True)
+            read = self._reader.read_model(name, self._entries.get(name, {}), afresh=True)
             self._entries = {**self._entries, name: read}
         faults = [f"{name}/{entry.version}: {entry.reason}" for entry in read.values() if entry.broken]
         if faults:
@@ -167,55 +166,11 @@ class ModelRepository:
             raise ServiceUnavailableError("the models are still being loaded", retry_after_s=0.5)
         return self._entries
 
-    def _look(self, name: str, *, afresh: bool = False) -> Entries:
-        """Return the versions of a model, those anew that changed since they were read, or all."""
-        before = self._entries.get(name, {})
-        if not afresh and any(entry.reason == UNLOADED for entry in before.values()):
-            return before
-        if not NAME.fullmatch(name):
-            return {"": Entry(name, "", None, "the folder's name cannot be that of a model")}
-        try:
-            versions = list_versions(self._folder / name)
-        except ModelUnusableError as error:
-            return self._keep(name, error.message)
-        for version in before.keys() - set(versions):
-            self._loaded.drop(name, version)
-        stamps = {version: look(self._folder / name / version) for version in versions}
-        return {
-            version: before[version]
-            if not afresh and version in before and before[version].stamp == stamp
-            else self._read(name, version, stamp)
-            for version, stamp in stamps.items()
-        }
-
-    def _read(self, name: str, version: str, stamp: Stamp) -> Entry:
-        """Read a version. The one in memory is let go of only once the new one is there and was checked."""
-        try:
-            model = read_version(self._folder / name / version, self._device)
-        except ModelUnusableError as error:
-            known = self._loaded.get(name, version)
-            before = self._entries.get(name, {}).get(version)
-            served = before is not None and before.served
-            return Entry(name, version, known.card if known else None, error.message, stamp, served)
-        self._loaded.put(model)
-        return Entry(name, version, model.card, "", stamp, served=True)
-
     def _read_again(self, name: str, version: str) -> Model:
         """Read a version that memory had no room for. Raises ModelUnusableError if its files are no longer in order."""
-        entry = self._read(name, version, look(self._folder / name / version))
+        entry = self._reader.read_again(self._entries[name][version])
         self._entries = {**self._entries, name: {**self._entries[name], version: entry}}
         model = self._loaded.get(name, version)
         if model is None:
             raise ModelUnusableError(f"model {name}/{version} is unavailable: {entry.reason}")
         return model
-
-    def _keep(self, name: str, reason: str) -> Entries:
-        """Return the versions of a model whose folder is not in order: what is in memory can still be served."""
-        kept = {
-            version: replace(
-                entry, card=entry.card if (name, version) in self._loaded else None, reason=reason, stamp=()
-            )
-            for version, entry in self._entries.get(name, {}).items()
-            if version
-        }
-        return kept or {"": Entry(name, "", None, reason)}

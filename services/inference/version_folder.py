@@ -16,6 +16,8 @@ FILE_BYTES = {CARD_FILE: 2**20, MODEL_FILE: 2**26}
 """Most bytes that each file of a version may have. No other file may lie beside them but NOTES_FILE."""
 NOTES_FILE = "README.md"
 """The card in words; never read here."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+"""What a model may be called: what begins so cannot leave the folder."""
 VERSION_LIMIT = 16
 """Most versions of a model."""
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
@@ -31,8 +33,11 @@ def list_versions(folder: Path) -> list[str]:
     """List what lies in the folder of a model, ascending; what cannot be a version comes first.
 
     Raises:
-        ModelUnusableError: the folder cannot be read, is empty, or holds more than VERSION_LIMIT.
+        ModelUnusableError: the folder is not named like a model, cannot be read, is empty, or holds more than
+            VERSION_LIMIT.
     """
+    if not NAME.fullmatch(folder.name):
+        raise ModelUnusableError("the folder's name cannot be that of a model")
     try:
         found = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
@@ -56,14 +61,8 @@ def read_version(folder: Path, device: Device = "cpu") -> Model:
 
     Raises:
         ModelUnusableError: what is wrong.
+        OSError: a file cannot be read.
     """
-    try:
-        return _read(folder, device)
-    except OSError as error:
-        raise ModelUnusableError(f"a file cannot be read: {error.strerror}") from None
-
-
-def _read(folder: Path, device: Device) -> Model:
     if not VERSION.fullmatch(folder.name) or not folder.is_dir():
         raise ModelUnusableError("a version is a folder named by a whole number, such as 1")
     _check_files(folder)

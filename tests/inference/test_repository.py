@@ -167,6 +167,21 @@ def test_what_is_no_regular_file_is_refused_unopened(repository: ModelRepository
         repository.model("alpha_5")
 
 
+def test_a_file_that_cannot_be_read_is_told_and_read_once_it_can(
+    repository: ModelRepository, make_model: MakeModel
+) -> None:
+    file = make_model() / "model.ubj"
+    file.unlink()
+    file.symlink_to("/proc/self/mem")  # a regular file whose beginning nobody may read
+    repository.load_all()
+    with pytest.raises(ModelUnusableError, match="a file cannot be read: Input/output error"):
+        repository.model("alpha_5")
+    file.unlink()
+    make_model()
+    repository.load_all()
+    assert repository.model("alpha_5").card.version == 1
+
+
 def test_a_card_in_words_may_lie_beside_a_model(repository: ModelRepository, make_model: MakeModel) -> None:
     (make_model() / "README.md").write_text("# alpha_5")
     repository.load_all()
