@@ -21,7 +21,9 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
 
     from services.gateway.alphas import InferenceClient
     from services.gateway.clients import FetcherClient, ScorerClient
+    from services.gateway.context import Tools
     from services.gateway.models import ModelTerms
+    from services.gateway.remembered import RememberedScans
     from services.gateway.scan import Scanner
     from services.gateway.servicer import GatewayServicer
     from services.market.scoring import ScoringConfig
@@ -42,13 +44,14 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
                 settings.alpha_10_model, settings.alpha_10_features, settings.alpha_10_input, settings.alpha_10_output
             ),
         }
-        scanner = Scanner(
+        tools = Tools(
             fetcher=FetcherClient(fetcher),
             scorer=ScorerClient(scorer),
             inference=InferenceClient(inference, terms, streaming=settings.inference_streaming),
             config=ScoringConfig.load(),
+            remembered=RememberedScans(settings.cache_mb * 1_000_000),
         )
-        servicer = GatewayServicer(scanner, scan_limit=settings.scan_limit, technic_version=version("technic"))
+        servicer = GatewayServicer(Scanner(tools), scan_limit=settings.scan_limit, technic_version=version("technic"))
 
         def register(server: grpc.aio.Server) -> None:
             gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(servicer, server)

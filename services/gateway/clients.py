@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from services.gateway.remembered import ScoreRequest
     from services.market.regime import Regime
     from services.market.vocabulary import Reason
 
@@ -98,6 +99,13 @@ class EarlyBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsVersion:
+    """The scorer's name for the blocks so far; if it is the one that the caller knows, they were left out."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What all blocks have in common: version of the formula by column, hash of the scoring configuration."""
 
@@ -111,6 +119,10 @@ class Scoring:
 
     regime: Regime
     fetch: FetchState
+
+
+ScoreEvent = Header | FetchState | EarlyBlock | ScoredBlock | RowsVersion
+"""What comes while symbols are scored."""
 
 
 class FetcherClient:
@@ -156,30 +168,28 @@ class ScorerClient:
         self._stub = scorer_service_pb2_grpc.ScorerServiceStub(channel)
 
     async def score(
-        self,
-        symbols: Sequence[str],
-        as_of: str,
-        within_s: float,
-        take: Callable[[Header | FetchState | EarlyBlock | ScoredBlock], Awaitable[None]],
-        *,
-        include_running: bool = False,
-        include_weekly: bool = False,
+        self, request: ScoreRequest, within_s: float, take: Callable[[ScoreEvent], Awaitable[None]], known_version: str
     ) -> Scoring:
-        """Score `symbols`, giving the header, fetch states, early blocks and blocks to `take` as they come.
+        """Score symbols, giving the header, fetch states and blocks to `take` as they come.
 
-        With `include_running` as_of may be the session that runs now, with `include_weekly` there are weekly factors.
+        Args:
+            request: what is to be scored.
+            within_s: seconds that it may take.
+            take: takes what comes, in order.
+            known_version: that of blocks which are here already, and are left out; empty for none.
 
         Raises:
             TechnicError: what the scorer or the fetcher raised, or that one cannot be reached.
         """
-        request = scorer_service_pb2.ScoreUniverseRequest(
-            symbols=symbols,
-            as_of=as_of,
-            include_running=include_running,
-            include_weekly=include_weekly,
+        message = scorer_service_pb2.ScoreUniverseRequest(
+            symbols=request.symbols,
+            as_of=request.as_of,
+            include_running=request.include_running,
+            include_weekly=request.include_weekly,
             include_early=True,
+            known_version=known_version,
         )
-        call = self._stub.ScoreUniverse(request, timeout=within_s, metadata=scan_metadata())
+        call = self._stub.ScoreUniverse(message, timeout=within_s, metadata=scan_metadata())
         header = Header({}, "")
         try:
             async for event in call:
@@ -190,6 +200,8 @@ class ScorerClient:
                     await take(header)
                 elif kind == "progress":
                     await take(_fetch_state(event.progress))
+                elif kind == "version":
+                    await take(RowsVersion(event.version.version))
                 elif kind == "early_block":
                     await take(EarlyBlock(_block(event.early_block, tuple(header.column_versions))))
                 elif kind == "block":

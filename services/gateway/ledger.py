@@ -47,6 +47,10 @@ class Ledger:
             del self._open[omission.symbol]
             self._omissions[omission.symbol] = omission
 
+    def is_open(self, symbol: str) -> bool:
+        """Tell whether a symbol is requested and not omitted."""
+        return symbol in self._open
+
     def close(self, ranked: Iterable[str]) -> tuple[Omission, ...]:
         """Return every omission, by symbol; what is neither ranked nor omitted yet ran out of budget.
 

@@ -13,15 +13,12 @@ from services.gateway.scored import NOTHING, Predictions, Scored
 from services.market.errors import TechnicError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Collection
 
     from services.gateway.alphas import AlphaStream
     from services.gateway.clients import ScoredBlock
-    from services.gateway.request import ScanRequest
+    from services.gateway.context import ScanContext
     from services.gateway.universe import Listing
-    from services.market.scoring import ScoringConfig
-
-    Emit = Callable[[Preview], Awaitable[None]]
 
 PERIOD_S = 0.25
 """Seconds between two previews."""
@@ -35,19 +32,13 @@ class Previews:
     behind early ones they make none, for the final rows are near.
 
     Args:
-        request: what the scan is asked for.
-        config: weights and thresholds.
+        context: the scan.
         listing: session and symbols.
-        emit: takes previews.
-        until: the loop's time after which none is made.
     """
 
-    def __init__(self, request: ScanRequest, config: ScoringConfig, listing: Listing, emit: Emit, until: float) -> None:
-        self._request = request
-        self._config = config
+    def __init__(self, context: ScanContext, listing: Listing) -> None:
+        self._context = context
         self._listing = listing
-        self._emit = emit
-        self._until = until
         self._early = Scored()
         self._alphas: AlphaStream | None = None
         self._shown_early = False
@@ -56,10 +47,10 @@ class Previews:
     def __repr__(self) -> str:
         return f"Previews({self._early!r} early)"
 
-    async def take_early(self, block: ScoredBlock, open_stream: Callable[[], AlphaStream | None]) -> None:
-        """Keep an early block, and ask for its alphas; `open_stream` gives where to, None without models."""
+    async def take_early(self, block: ScoredBlock) -> None:
+        """Keep an early block, and ask for its alphas."""
         if not len(self._early):
-            self._alphas = open_stream()
+            self._alphas = self._context.forecast.open_stream(self._context.left_s)
         self._early.add(block)
         if self._alphas is not None and block.symbols:
             await self._alphas.send(block.columns, len(block.symbols))
@@ -72,8 +63,9 @@ class Previews:
             await self._show(scored, columns, await self._early_predictions())
 
     async def show(self, scored: Scored, columns: Collection[str]) -> None:
-        """Give a preview of the blocks so far, if it is time for one."""
-        if not self._shown_early and asyncio.get_running_loop().time() >= self._due:
+        """Give a preview of the blocks so far, if it is time for one and the last of them has rows."""
+        due = not self._shown_early and asyncio.get_running_loop().time() >= self._due
+        if due and scored.blocks[-1].symbols:
             await self._show(scored, columns, NOTHING)
 
     async def close(self) -> None:
@@ -89,13 +81,12 @@ class Previews:
             return NOTHING
 
     async def _show(self, scored: Scored, columns: Collection[str], predictions: Predictions) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() > self._until:
+        if not self._context.left_s:
             return
 
         def make() -> Preview:
-            candidates = gather(self._request, scored, columns, self._listing.attributes, predictions)
-            return Preview(self._listing, *ranked(self._request, self._config, candidates))
+            candidates = gather(self._context.request, scored, columns, self._listing.attributes, predictions)
+            return Preview(self._listing, *ranked(self._context.request, self._context.tools.config, candidates))
 
-        await self._emit(await asyncio.to_thread(make))
-        self._due = loop.time() + PERIOD_S
+        await self._context.emit(await asyncio.to_thread(make))
+        self._due = asyncio.get_running_loop().time() + PERIOD_S

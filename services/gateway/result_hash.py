@@ -8,9 +8,26 @@ from numpy.typing import NDArray
 
 from services.gateway.candidates import Candidates
 from services.gateway.ledger import Omission
+from services.gateway.models import Model
 from services.gateway.ranking import Ranking
+from services.market.weeks import WEEKLY_PREFIX
 
 SUB_SCORES = ("trend_score", "momentum_score", "volume_score", "oscillator_score", "breakout_score")
+
+
+def versions(config_hash: str, columns: Mapping[str, int], models: Iterable[Model]) -> dict[str, str]:
+    """Return the versions of all that a result is made by, by part.
+
+    Args:
+        config_hash: of the scoring configuration.
+        columns: version of the formula by column. Weekly factors are in no score: a scan that returns them has the
+            result of one that does not.
+        models: those that gave alphas.
+    """
+    daily = (f"{name}@{number}" for name, number in columns.items() if not name.startswith(WEEKLY_PREFIX))
+    return {"config": config_hash, "factors": hashlib.sha256(",".join(daily).encode()).hexdigest()} | {
+        model.role: str(model) for model in models
+    }
 
 
 def result_hash(

@@ -3,8 +3,8 @@
 The algorithm, one function a step:
   1. `_list` asks the fetcher for the symbols and the inference server for its models.
   2. `universe.choose` makes up the requested symbols; the ledger opens with them.
-  3. `_score` streams factor blocks from the scorer, and each block on to the models; `Previews` of them go out.
-  4. `_collect` takes the alphas; without them the scan goes on and says so.
+  3. `UniverseScoring` streams factor blocks from the scorer, and each block on to the models; previews go out.
+  4. `Forecast` takes the alphas; without them the scan goes on and says so.
   5. `conclude` scores, filters and orders what is there when the budget is spent or all is done, and makes trade plans.
   6. The ledger closes: whatever has no outcome yet ran out of budget.
 """
@@ -12,64 +12,48 @@ The algorithm, one function a step:
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-import structlog
-
-from services.gateway import cross_section
-from services.gateway.clients import EarlyBlock, FetchState, Header, ScoredBlock, Scoring
+from services.gateway.clients import FetchState
 from services.gateway.conclude import conclude, gather
+from services.gateway.context import ScanContext
+from services.gateway.forecast import Forecast
 from services.gateway.ledger import Ledger, Omission
-from services.gateway.models import check_features
 from services.gateway.outcome import Accepted, Outcome
-from services.gateway.previews import Previews
-from services.gateway.progress import Stage, Tracker
-from services.gateway.request import require_names
-from services.gateway.result_hash import result_hash
-from services.gateway.scored import NOTHING, Scored
-from services.gateway.universe import Listing, Universe, choose, coverage, resolve, unfiltered
-from services.market.errors import BudgetSpentError, ConfigMismatchError, TechnicError
+from services.gateway.progress import Stage
+from services.gateway.result_hash import result_hash, versions
+from services.gateway.scoring import UniverseScoring
+from services.gateway.universe import choose, coverage, resolve, unfiltered
+from services.market.errors import BudgetSpentError
 from services.market.regime import Regime
-from services.market.weeks import WEEKLY_PREFIX, WEEKLY_SESSIONS, week_is_running
+from services.market.weeks import WEEKLY_SESSIONS, week_is_running
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Iterator
 
-    from services.gateway.alphas import AlphaStream, InferenceClient
-    from services.gateway.clients import FetcherClient, ScorerClient
-    from services.gateway.models import Model
-    from services.gateway.outcome import Preview
+    from services.gateway.clients import Scoring
+    from services.gateway.context import Emit, Tools
+    from services.gateway.progress import Tracker
     from services.gateway.request import ScanRequest
-    from services.gateway.scored import Predictions
+    from services.gateway.universe import Listing, Universe
     from services.market.scoring import ScoringConfig
 
-    Emit = Callable[[Accepted | Preview], Awaitable[None]]
-
-RESERVE_S = 0.25
-RESERVE_SHARE = 0.2
-"""Seconds, and at most this share of the budget, that ranking and sending the rows get."""
 DESCRIBE_S = 5.0
 """Seconds that models are waited for before a scan goes on without them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """What scans are made with; shared by all of them.
+    """Makes scans."""
 
-    Attributes:
-        fetcher: gives the list of symbols.
-        scorer: gives factors.
-        inference: gives alphas.
-        config: weights, thresholds, profiles.
-    """
+    tools: Tools
 
-    fetcher: FetcherClient
-    scorer: ScorerClient
-    inference: InferenceClient
-    config: ScoringConfig
+    @property
+    def config(self) -> ScoringConfig:
+        """Weights, thresholds, profiles."""
+        return self.tools.config
 
     async def scan(self, request: ScanRequest, tracker: Tracker, emit: Emit) -> Outcome:
         """Scan the universe of `request` within its budget; what there is to tell before the end goes to `emit`.
@@ -78,212 +62,105 @@ class Scanner:
             BudgetSpentError: the budget was spent before the symbols were known.
             TechnicError: a service or the provider failed.
         """
-        return await _Scan(self, request, tracker, emit).run()
+        return await _Scan(ScanContext(self.tools, request, tracker, emit, Forecast(self.tools.inference))).run()
 
 
 class _Scan:
     """One running scan."""
 
-    def __init__(self, scanner: Scanner, request: ScanRequest, tracker: Tracker, emit: Emit) -> None:
-        self._scanner = scanner
-        self._request = request
-        self._tracker = tracker
-        self._emit = emit
-        self._notices: list[str] = []
-        self._scored = Scored()
-        self._models: tuple[Model, ...] = ()
-        self._stream: AlphaStream | None = None
-        self._columns: dict[str, int] = {}
-        self._request_total = 0
-        # Ranking and sending the rows come after the last block, and have to be paid from the budget too.
-        self._until = request.budget_s - min(RESERVE_S, RESERVE_SHARE * request.budget_s)
-
-    def _left(self) -> float:
-        """Return seconds left for everything up to the last block."""
-        return max(0.0, self._until - self._tracker.elapsed())
+    def __init__(self, context: ScanContext) -> None:
+        self._context = context
+        self._tracker = context.tracker
 
     async def run(self) -> Outcome:
         listing = await self._list()
-        self._request = resolve(self._request, listing)
-        universe = choose(self._request, listing)
-        await self._emit(Accepted(listing, universe.requested_count))
+        self._context = replace(self._context, request=resolve(self._context.request, listing))
+        universe = choose(self._context.request, listing)
+        await self._context.emit(Accepted(listing, universe.requested_count))
         ledger = Ledger((*universe.symbols, *(symbol for symbol, _ in universe.omissions)))
         for symbol, reason in universe.omissions:
             ledger.omit(Omission(symbol, reason))
+        scores = UniverseScoring(self._context, listing, ledger)
         try:
-            scoring = await self._score(universe, listing, ledger)
-            predictions = await self._collect()
+            scoring = await scores.run(universe.symbols) if universe.symbols else None
         finally:
-            if self._stream is not None:
-                await self._stream.cancel()
-        return self._finish(listing, universe, ledger, scoring, predictions)
+            await self._context.forecast.close()
+        return self._finish(listing, universe, ledger, scores, scoring)
 
     async def _list(self) -> Listing:
         """Ask for symbols and models at once; without models the scan goes on."""
-        history = WEEKLY_SESSIONS if self._request.weekly else self._scanner.config.history.sessions
+        request, tools = self._context.request, self._context.tools
+        history = WEEKLY_SESSIONS if request.weekly else tools.config.history.sessions
         self._tracker.fetched(0, history, 0)
-        patience = min(self._left(), DESCRIBE_S)
-        describing = asyncio.create_task(self._scanner.inference.describe(patience))
+        describing = asyncio.create_task(self._context.forecast.describe(min(self._context.left_s, DESCRIBE_S)))
         try:
-            listing = await self._scanner.fetcher.list_symbols(
-                self._request.as_of,
+            listing = await tools.fetcher.list_symbols(
+                request.as_of,
                 history,
-                self._left(),
-                symbol_count=len(self._request.symbols),
-                include_running=self._request.include_running,
+                self._context.left_s,
+                symbol_count=len(request.symbols),
+                include_running=request.include_running,
             )
+            await describing
         except BudgetSpentError:
-            describing.cancel()
             raise BudgetSpentError(
-                f"the budget of {self._request.budget_s:g} s was spent before the symbols were known: ask for more"
+                f"the budget of {request.budget_s:g} s was spent before the symbols were known: ask for more"
             ) from None
-        except BaseException:
+        finally:
             describing.cancel()
-            raise
-        try:
-            self._models = await describing
-        except TechnicError as error:
-            self._without_alphas(error)
+            await asyncio.gather(describing, return_exceptions=True)
         self._tracker.timed("list", 0.0)
-        self._request_total = listing.request_total
         return listing
 
-    def _without_alphas(self, error: TechnicError) -> None:
-        self._models = ()
-        self._notices.append(f"no alphas, their weight went to TechRating: {error.message}")
-        structlog.get_logger().warning("no_alphas", error=error.message)
-
-    async def _score(self, universe: Universe, listing: Listing, ledger: Ledger) -> Scoring | None:
-        """Stream the blocks; None if the budget ended that, or if there is nothing to score."""
-        if not universe.symbols:
-            return None
-        began = self._tracker.elapsed()
-        until = asyncio.get_running_loop().time() + self._left()
-        previews = Previews(self._request, self._scanner.config, listing, self._emit, until)
-
-        async def take(event: Header | FetchState | EarlyBlock | ScoredBlock) -> None:
-            if isinstance(event, ScoredBlock):
-                await self._take_block(event, ledger, len(universe.symbols), began)
-                await previews.show(self._scored, self._columns)
-            elif isinstance(event, EarlyBlock):
-                await previews.take_early(event.block, self._open_stream)
-            elif isinstance(event, FetchState):
-                requests = event.request_total - self._request_total
-                if event.symbols_wanted:
-                    self._tracker.fetched_symbols(event.symbols_ready, event.symbols_wanted, requests)
-                else:
-                    self._tracker.fetched(event.ready_count, event.wanted_count, requests)
-                await previews.show_early(self._columns)
-            else:
-                self._take_header(event)
-
-        try:
-            return await self._scanner.scorer.score(
-                universe.symbols,
-                listing.as_of,
-                self._left(),
-                take,
-                include_running=listing.provisional,
-                include_weekly=self._request.weekly,
-            )
-        except BudgetSpentError:
-            return None
-        finally:
-            await previews.close()
-            self._tracker.timed("score", began)
-
-    def _take_header(self, header: Header) -> None:
-        """Check that the scorer speaks of the same things, and open the stream of alphas."""
-        self._columns = header.column_versions
-        if header.config_hash != self._scanner.config.config_hash:
-            raise ConfigMismatchError("the scorer runs with another scoring configuration: deploy one version of both")
-        require_names(self._request, (*self._columns, *cross_section.NAMES))
-        try:
-            check_features(self._models, self._columns)
-        except TechnicError as error:
-            self._without_alphas(error)
-        self._stream = self._open_stream()
-
-    async def _take_block(self, block: ScoredBlock, ledger: Ledger, total_count: int, began: float) -> None:
-        if self._tracker.stage is not Stage.SCORE:
-            self._tracker.timed("fetch", began)
-            self._tracker.enter(Stage.SCORE, total_count)
-        for symbol, reason in block.omissions:
-            ledger.omit(Omission(symbol, reason))
-        self._scored.add(block)
-        self._tracker.scored(len(block.symbols) + len(block.omissions), len(block.symbols))
-        if self._stream is not None and block.symbols:
-            await self._stream.send(block.columns, len(block.symbols))
-
-    def _open_stream(self) -> AlphaStream | None:
-        left = self._left() + RESERVE_S / 2
-        return self._scanner.inference.stream(self._models, left) if self._models else None
-
-    async def _collect(self) -> Predictions:
-        """Take the alphas; without them their weight goes to TechRating."""
-        began = self._tracker.elapsed()
-        try:
-            if self._stream is not None:
-                return await self._stream.finish()
-        except TechnicError as error:
-            self._without_alphas(error)
-        finally:
-            self._tracker.timed("infer", began)
-        return NOTHING
-
     def _finish(
-        self,
-        listing: Listing,
-        universe: Universe,
-        ledger: Ledger,
-        scoring: Scoring | None,
-        predictions: Predictions,
+        self, listing: Listing, universe: Universe, ledger: Ledger, scores: UniverseScoring, scoring: Scoring | None
     ) -> Outcome:
         """Rank what is there and close the ledger."""
         began = self._tracker.elapsed()
         self._tracker.enter(Stage.RANK, len(universe.symbols))
-        candidates = gather(self._request, self._scored, self._columns, listing.attributes, predictions)
-        ended = conclude(self._request, self._scanner.config, candidates, ledger)
-        versions, fetch = self._versions(), self._fetch_state(universe, scoring)
-        gaps = unfiltered(self._request.selection, coverage(universe, listing))
-        if not universe.requested_count:
-            listed = len(listing.attributes)
-            self._notices.append(f"nothing to scan: none of the {listed:,} listed symbols is asked for")
-        week_running = week_is_running(date.fromisoformat(listing.as_of)) if self._request.weekly else None
-        if week_running:
-            self._notices.append(f"the week of {listing.as_of} is still running: weekly factors take it as it is")
+        request, config = self._context.request, self._context.tools.config
+        candidates = gather(request, scores.scored, scores.columns, listing.attributes, scores.predictions)
+        ended = conclude(request, config, candidates, ledger)
+        made_by = versions(config.config_hash, scores.columns, self._context.forecast.models)
+        fetch = self._fetch_state(listing, universe, scoring)
+        week_running = week_is_running(date.fromisoformat(listing.as_of)) if request.weekly else None
         outcome = Outcome(
             listing=listing,
             universe=universe,
             candidates=ended.candidates,
             ranking=ended.ranking,
             plans=ended.plans,
-            horizon=self._scanner.config.styles[self._request.style].horizon,
+            horizon=config.styles[request.style].horizon,
             omissions=ended.omissions,
             regime=scoring.regime if scoring else Regime(),
             fetch=fetch,
-            versions=versions,
-            hash=result_hash(listing.as_of, versions, ended.candidates, ended.ranking, ended.omissions),
-            notices=(*self._notices, *listing.notices, *fetch.notices, *gaps),
+            versions=made_by,
+            hash=result_hash(listing.as_of, made_by, ended.candidates, ended.ranking, ended.omissions),
+            notices=(
+                *self._context.forecast.notices,
+                *listing.notices,
+                *fetch.notices,
+                *_remarks(request, universe, listing, week_running=week_running),
+            ),
             week_running=week_running,
         )
         self._tracker.timed("rank", began)
         return outcome
 
-    def _fetch_state(self, universe: Universe, scoring: Scoring | None) -> FetchState:
+    def _fetch_state(self, listing: Listing, universe: Universe, scoring: Scoring | None) -> FetchState:
         """Return sessions there and wanted, none if there was nothing to score, and the provider calls of this scan."""
         if scoring is None:
             requests = self._tracker.snapshot().request_count
             if not universe.symbols:
                 return FetchState(0, 0, requests)
             return FetchState(self._tracker.ready_count, self._tracker.wanted_count, requests)
-        return replace(scoring.fetch, request_total=scoring.fetch.request_total - self._request_total)
+        return replace(scoring.fetch, request_total=scoring.fetch.request_total - listing.request_total)
 
-    def _versions(self) -> dict[str, str]:
-        # Weekly factors are in no score: a scan that returns them has the result of one that does not.
-        daily = {name: version for name, version in self._columns.items() if not name.startswith(WEEKLY_PREFIX)}
-        factors = ",".join(f"{name}@{version}" for name, version in daily.items())
-        return {
-            "config": self._scanner.config.config_hash,
-            "factors": hashlib.sha256(factors.encode()).hexdigest(),
-        } | {model.role: str(model) for model in self._models}
+
+def _remarks(request: ScanRequest, universe: Universe, listing: Listing, *, week_running: bool | None) -> Iterator[str]:
+    """Give sentences about a request that a reader should see."""
+    if not universe.requested_count:
+        yield f"nothing to scan: none of the {len(listing.attributes):,} listed symbols is asked for"
+    if week_running:
+        yield f"the week of {listing.as_of} is still running: weekly factors take it as it is"
+    yield from unfiltered(request.selection, coverage(universe, listing))

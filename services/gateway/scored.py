@@ -32,26 +32,49 @@ class Predictions:
     alphas: Mapping[str, NDArray[np.float64]]
     outliers: Mapping[str, NDArray[np.bool_]]
 
+    def first(self, row_count: int) -> Predictions:
+        """Return what was said of the first rows."""
+        return Predictions(
+            {role: values[:row_count] for role, values in self.alphas.items()},
+            {role: values[:row_count] for role, values in self.outliers.items()},
+        )
+
+    def then(self, later: Predictions) -> Predictions:
+        """Return what was said of these rows and, behind them, of some more by the same models, or of none."""
+        if not later.alphas:
+            return self
+        return Predictions(
+            {role: np.concatenate([values, later.alphas[role]]) for role, values in self.alphas.items()},
+            {role: np.concatenate([values, later.outliers[role]]) for role, values in self.outliers.items()},
+        )
+
 
 NOTHING = Predictions({}, {})
 """What is said without models."""
 
 
 class Scored:
-    """Collects factor blocks in the order in which they come, which is the order of the alphas too."""
+    """Collects factor blocks in the order in which they come, which is the order of the alphas too.
+
+    Attributes:
+        blocks: those so far.
+    """
 
     def __init__(self) -> None:
-        self._blocks: list[ScoredBlock] = []
+        self.blocks: list[ScoredBlock] = []
 
     def __repr__(self) -> str:
-        return f"Scored({len(self._blocks)} blocks)"
+        return f"Scored({len(self.blocks)} blocks)"
 
     def __len__(self) -> int:
-        return len(self._blocks)
+        return len(self.blocks)
+
+    def __contains__(self, symbol: str) -> bool:
+        return any(symbol in block.symbols for block in self.blocks)
 
     def add(self, block: ScoredBlock) -> None:
         """Keep a block."""
-        self._blocks.append(block)
+        self.blocks.append(block)
 
     def candidates(
         self, names: tuple[str, ...], attributes: Mapping[str, Attributes], predictions: Predictions
@@ -63,7 +86,7 @@ class Scored:
             attributes: by symbol; one that is absent is unknown.
             predictions: a symbol that is an outlier to any of the models is flagged OUT_OF_DISTRIBUTION.
         """
-        symbols = [symbol for block in self._blocks for symbol in block.symbols]
+        symbols = [symbol for block in self.blocks for symbol in block.symbols]
         places = sorted(range(len(symbols)), key=symbols.__getitem__)
         ordered = tuple(symbols[n] for n in places)
         order = np.array(places, np.int64)
@@ -71,9 +94,9 @@ class Scored:
         known = [attributes.get(symbol, unknown) for symbol in ordered]
         empty = [np.empty(0)]
         columns = {
-            name: np.concatenate(empty + [block.columns[name] for block in self._blocks])[order] for name in names
+            name: np.concatenate(empty + [block.columns[name] for block in self.blocks])[order] for name in names
         }
-        flags = np.concatenate([np.empty(0, np.uint32), *(block.flags for block in self._blocks)])[order]
+        flags = np.concatenate([np.empty(0, np.uint32), *(block.flags for block in self.blocks)])[order]
         for outliers in predictions.outliers.values():
             flags[outliers[order]] |= np.uint32(Flag.OUT_OF_DISTRIBUTION)
         return Candidates(

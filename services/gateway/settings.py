@@ -41,4 +41,11 @@ class GatewaySettings(ServiceSettings):
     alpha_10_features: Features = ""
     alpha_10_input: Input = "features"
     alpha_10_output: Output = "alpha"
+    cache_mb: int = Field(
+        default=32,
+        ge=0,
+        le=100_000,
+        description="MB of rows and alphas to keep: while nothing is new, they are neither sent nor predicted again. "
+        "0: none.",
+    )
     scan_limit: int = Field(default=4, ge=1, le=64, description="Scans that may run at once.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -57,7 +58,8 @@ class RememberedScorings:
     """The scorings asked for last, within a bound in bytes; a larger one is not kept."""
 
     def __init__(self, byte_limit: int) -> None:
-        self._byte_limit = byte_limit
+        self._start = secrets.token_hex(8)
+        self.byte_limit = byte_limit
         self._kept: LRUCache[ScoreRequest, Remembered] = LRUCache(byte_limit, lambda kept: kept.byte_count)
 
     def __repr__(self) -> str:
@@ -67,8 +69,12 @@ class RememberedScorings:
         """Return the last scoring of a request; its bars may have changed since."""
         return self._kept.get(request)
 
+    def name(self, scoring: Remembered) -> str:
+        """Return the version of a scoring's rows: of these bars, by this process, whose formulas may be its own."""
+        return f"{self._start}/{scoring.version}"
+
     def put(self, request: ScoreRequest, scoring: Remembered) -> None:
         """Keep a scoring in place of the one before."""
         self._kept.pop(request, None)
-        if scoring.byte_count <= self._byte_limit:
+        if scoring.byte_count <= self.byte_limit:
             self._kept[request] = scoring

@@ -58,28 +58,32 @@ class UniverseScorer:
         self._remembered = remembered
 
     async def score(
-        self, request: ScoreRequest, within_s: float | None, emit: Emit, *, include_early: bool = False
+        self,
+        request: ScoreRequest,
+        within_s: float | None,
+        emit: Emit,
+        *,
+        include_early: bool = False,
+        known_version: str = "",
     ) -> ScoringSummary:
         """Score symbols, giving fetch states and blocks to `emit`, in the order asked for.
 
-        With `include_early` there may be early blocks before: all symbols by the sessions that came first.
+        With `include_early` there may be early blocks before: all symbols by the sessions that came first. Blocks of
+        `known_version` are left out.
 
         Raises:
             TechnicError: what the fetcher raised, or that it cannot be reached.
         """
-        known = self._remembered.get(request)
-        run = ScoringRun(self.engine, self._pool, request, emit, known)
+        run = ScoringRun(self.engine, self._pool, request, emit, self._remembered, known_version)
         others = (symbol for symbol in request.symbols if symbol not in CONTEXT_SYMBOLS)
         bars = BarRequest(
             symbols=(*CONTEXT_SYMBOLS, *others),
             as_of=request.as_of,
             history_count=WEEKLY_SESSIONS if request.include_weekly else self.engine.config.history.sessions,
             include_running=request.include_running,
-            known_version=known.version if known else "",
+            known_version=run.known.version if run.known else "",
             include_early=include_early,
         )
         fetch = await self._bars.stream(bars, within_s, run.take)
         await run.drain()
-        if run.scored is not None:
-            self._remembered.put(request, run.scored)
         return ScoringSummary(fetch, find_regime(run.context), run.compute_s)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from services.scorer.bars import Event
     from services.scorer.engine import FactorEngine
-    from services.scorer.remembered import ScoreRequest
+    from services.scorer.remembered import RememberedScorings, ScoreRequest
 
 BLOCKS_IN_WORK = 2
 """Blocks computed at once: one a core of the smallest machine."""
@@ -38,17 +38,32 @@ class EarlyBlock:
     block: ScoredBlock
 
 
-Emit = Callable[[FetchState | ScoredBlock | EarlyBlock], Awaitable[None]]
+@dataclass(frozen=True, slots=True)
+class RowsVersion:
+    """Names the blocks so far; if it is the one that the caller knows, they were left out."""
+
+    version: str
+
+
+Emit = Callable[[FetchState | ScoredBlock | EarlyBlock | RowsVersion], Awaitable[None]]
 """Takes what a scoring gives, in order."""
 
 
 class ScoringRun:
     """One scoring: panels in work, and what they have in common.
 
+    Args:
+        engine: factors and configuration.
+        pool: threads that compute.
+        request: what is to be scored.
+        emit: takes what there is to tell.
+        remembered: has the last scoring of the request, and gets this one.
+        known_version: that of rows which the caller has already, so that they are left out; empty for none.
+
     Attributes:
         context: carried closes of the context ETFs, (session,) float64, USD, by symbol.
         compute_s: seconds of computing, summed over blocks.
-        scored: what is worth remembering; None if the bars have no version.
+        known: the last scoring of the request, if it is remembered.
     """
 
     def __init__(
@@ -57,21 +72,23 @@ class ScoringRun:
         pool: Executor,
         request: ScoreRequest,
         emit: Emit,
-        known: Remembered | None,
+        remembered: RememberedScorings,
+        known_version: str,
     ) -> None:
         self._engine = engine
         self._pool = pool
         self._requested = frozenset(request.symbols)
-        self._weekly = request.include_weekly
         self._emit = emit
-        self._known = known
+        self._request = request
+        self._remembered = remembered
+        self._known_version = known_version
         self._working: deque[asyncio.Future[tuple[ScoredBlock, float]]] = deque()
         self._emitted: list[ScoredBlock] = []
         self._began = False
         self._early_context: dict[str, NDArray[np.float64]] | None = None
         self.context: dict[str, NDArray[np.float64]] = {}
         self.compute_s = 0.0
-        self.scored: Remembered | None = None
+        self.known = remembered.get(request)
 
     async def take(self, event: Event) -> None:
         """Start on a panel, and emit the oldest block once enough are in work; pass on the rest."""
@@ -93,7 +110,7 @@ class ScoringRun:
         else:
             omissions = tuple(omission for omission in event if omission[0] in self._requested)
             await self.drain()
-            width = len(self._engine.columns_of(weekly=self._weekly))
+            width = len(self._engine.columns_of(weekly=self._request.include_weekly))
             await self._emit(ScoredBlock((), np.empty((0, width)), np.empty(0, np.uint32), omissions))
 
     async def _take_early(self, panel: Panel) -> None:
@@ -106,14 +123,22 @@ class ScoringRun:
         await self._emit(EarlyBlock(block))
 
     async def _take_version(self, version: str) -> None:
-        """Remember the blocks so far by their version; emit them as they are known if the fetcher left them out."""
+        """Remember the blocks so far by their version; if the fetcher left them out, emit them as they are known.
+
+        A caller that knows them, too, gets their version alone.
+        """
         await self.drain()
-        if self._known is None or self._known.version != version:
-            self.scored = Remembered(version, tuple(self._emitted), self.context)
+        if not self._remembered.byte_limit:
             return
-        self._began, self.context, self.scored = True, self._known.context, self._known
-        for block in self._known.blocks:
-            await self._emit(block)
+        if self.known is not None and self.known.version == version:
+            self._began, self.context = True, self.known.context
+            left_out = self._remembered.name(self.known) == self._known_version
+            for block in () if left_out else self.known.blocks:
+                await self._emit(block)
+        else:
+            self.known = Remembered(version, tuple(self._emitted), self.context)
+            self._remembered.put(self._request, self.known)
+        await self._emit(RowsVersion(self._remembered.name(self.known)))
 
     async def drain(self) -> None:
         """Emit every block that is still in work."""
@@ -133,7 +158,7 @@ class ScoringRun:
     def _compute(self, panel: Panel, context: dict[str, NDArray[np.float64]]) -> tuple[ScoredBlock, float]:
         """Score a panel, and leave out context ETFs that nobody asked for."""
         began = time.perf_counter()
-        block = score_panel(panel, context.get(CONTEXT_SYMBOLS[0]), self._engine, weekly=self._weekly)
+        block = score_panel(panel, context.get(CONTEXT_SYMBOLS[0]), self._engine, weekly=self._request.include_weekly)
         wanted = np.array([symbol in self._requested for symbol in block.symbols], np.bool_)
         if not wanted.all():
             symbols = tuple(symbol for symbol in block.symbols if symbol in self._requested)

@@ -10,7 +10,7 @@ from services.scorer.bars import FetchState
 from services.scorer.factors.spec import Family
 from services.scorer.factors.weekly import WEEKLY
 from services.scorer.remembered import ScoreRequest
-from services.scorer.scoring_run import EarlyBlock
+from services.scorer.scoring_run import EarlyBlock, RowsVersion
 from technic.v1 import scorer_service_pb2 as pb
 from technic.v1 import scorer_service_pb2_grpc
 
@@ -50,13 +50,15 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
         )
         await context.write(pb.ScoreUniverseResponse(header=header))
 
-        async def emit(event: FetchState | ScoredBlock | EarlyBlock) -> None:
+        async def emit(event: FetchState | ScoredBlock | EarlyBlock | RowsVersion) -> None:
             await context.write(_message(event))
 
         left = context.time_remaining()
         timeout = None if left is None else max(0.0, left - MARGIN_S)
         asked = ScoreRequest(tuple(request.symbols), request.as_of, request.include_running, request.include_weekly)
-        summary = await self._scorer.score(asked, timeout, emit, include_early=request.include_early)
+        summary = await self._scorer.score(
+            asked, timeout, emit, include_early=request.include_early, known_version=request.known_version
+        )
         message = pb.ScoreSummary(
             fetch=summary.fetch.message,
             regime=regime_to_message(summary.regime),
@@ -93,11 +95,13 @@ def _factor(spec: FactorSpec, *, weekly: bool = False) -> pb.Factor:
     )
 
 
-def _message(event: FetchState | ScoredBlock | EarlyBlock) -> pb.ScoreUniverseResponse:
+def _message(event: FetchState | ScoredBlock | EarlyBlock | RowsVersion) -> pb.ScoreUniverseResponse:
     if isinstance(event, FetchState):
         return pb.ScoreUniverseResponse(progress=event.message)
     if isinstance(event, EarlyBlock):
         return pb.ScoreUniverseResponse(early_block=_factor_block(event.block))
+    if isinstance(event, RowsVersion):
+        return pb.ScoreUniverseResponse(version=pb.RowsVersion(version=event.version))
     return pb.ScoreUniverseResponse(block=_factor_block(event))
 
 

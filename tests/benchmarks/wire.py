@@ -11,6 +11,7 @@ from services.cli.stack import Stack
 from services.gateway.alphas import InferenceClient
 from services.gateway.clients import FetcherClient, ScoredBlock, ScorerClient
 from services.gateway.models import ModelTerms
+from services.gateway.remembered import ScoreRequest
 from services.gateway.settings import GatewaySettings
 from services.market.panel import Panel
 from services.rpc.channel import open_channel
@@ -69,10 +70,11 @@ async def measure_scores(stack: Stack, scale: Scale, state: str, target: float) 
 
     async with open_channel(stack.addresses.scorer) as channel:
         client = ScorerClient(channel)
+        request = ScoreRequest(symbols, AS_OF.isoformat(), include_running=False, include_weekly=False)
         for _ in range(scale.repeats + 1):
             scored = 0
             began = time.perf_counter()
-            await client.score(symbols, AS_OF.isoformat(), _WITHIN_S, take)
+            await client.score(request, _WITHIN_S, take, "")
             seconds.append(time.perf_counter() - began)
     yield Figure(
         f"factors over gRPC: {scale.rows:,} symbols, {state}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -109,22 +110,32 @@ def fetcher() -> ScriptedFetcher:
     return ScriptedFetcher()
 
 
-@pytest.fixture
-async def stub(fetcher: ScriptedFetcher, tmp_path: Path) -> AsyncIterator[scorer_service_pb2_grpc.ScorerServiceStub]:
+@asynccontextmanager
+async def scorer_over(
+    fetcher: ScriptedFetcher, folder: Path, **changes: Any
+) -> AsyncIterator[scorer_service_pb2_grpc.ScorerServiceStub]:
+    """Run a scorer that asks `fetcher`, with settings of its own."""
+
     async def nothing() -> None:
         pass
 
     def register(server: grpc.aio.Server) -> None:
         fetcher_service_pb2_grpc.add_FetcherServiceServicer_to_server(fetcher, server)
 
-    source = await start(ServerSpec("fetcher", f"unix:{tmp_path}/fetcher", register, (), nothing))
-    settings = ScorerSettings(address=f"unix:{tmp_path}/scorer", fetcher_address=source.address)
+    source = await start(ServerSpec("fetcher", f"unix:{folder}/fetcher", register, (), nothing))
+    settings = ScorerSettings(address=f"unix:{folder}/scorer", fetcher_address=source.address, **changes)
     async with scorer.compose(settings) as spec:
         running = await start(spec)
         async with open_channel(running.address) as channel:
             yield scorer_service_pb2_grpc.ScorerServiceStub(channel)
         await running.kill()
     await source.kill()
+
+
+@pytest.fixture
+async def stub(fetcher: ScriptedFetcher, tmp_path: Path) -> AsyncIterator[scorer_service_pb2_grpc.ScorerServiceStub]:
+    async with scorer_over(fetcher, tmp_path) as made:
+        yield made
 
 
 async def score(
@@ -253,6 +264,34 @@ async def test_weekly_factors_come_behind_the_other_columns_which_stay_the_same(
     for spec in WEEKLY:
         place = columns.index(spec.name)
         assert [row[place] for row in longer.values()] == list(expected[spec.name])
+
+
+async def test_rows_that_the_caller_has_are_left_out_for_as_long_as_they_are_the_same(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    fetcher.version, fetcher.absent = "first", ("GONE",)
+    symbols = ["AAA", "BBB", "GONE"]
+    whole, events = await score(stub, symbols)
+    (known,) = [event.version.version for event in events if event.HasField("version")]
+    rows, events = await score(stub, symbols, known_version=known)
+    assert rows == {}
+    assert [event.WhichOneof("event") for event in events] == ["header", "progress", "version", "block", "summary"]
+    assert events[2].version.version == known
+    assert events[-1].summary.regime.trend
+    fetcher.version = "second"
+    rows, events = await score(stub, symbols, known_version=known)
+    assert set(rows) == set(whole)
+    assert [event.version.version for event in events if event.HasField("version")] != [known]
+
+
+async def test_a_scorer_that_keeps_nothing_names_no_version(fetcher: ScriptedFetcher, tmp_path: Path) -> None:
+    fetcher.version = "first"
+    async with scorer_over(fetcher, tmp_path, cache_mb=0) as stub:
+        for _ in range(2):
+            rows, events = await score(stub, ["AAA"])
+            assert set(rows) == {"AAA"}
+            assert not any(event.HasField("version") for event in events)
+    assert [request.known_version for request in fetcher.asked] == ["", ""]
 
 
 async def test_early_bars_are_scored_as_such_and_change_nothing_that_follows(

@@ -23,8 +23,7 @@ def overlap(preview: pb.RowBatch, scan: Scan) -> int:
 
 
 async def test_the_best_so_far_come_before_the_rows_and_without_alphas(stack: Stack) -> None:
-    await stack.scan()
-    scan = await stack.scan(top_count=5)
+    scan = await stack.scan(as_of="2025-09-26", top_count=5)
     (preview,) = scan.previews
     assert not preview.final
     assert preview.first_rank == 1
@@ -37,12 +36,12 @@ async def test_the_best_so_far_come_before_the_rows_and_without_alphas(stack: St
 
 
 async def test_a_preview_has_at_most_a_hundred_rows(stack: Stack) -> None:
-    scan = await stack.scan(top_count=0)
+    scan = await stack.scan(as_of="2025-09-25", top_count=0)
     assert len(scan.previews[0].symbols) == 100 < len(scan.symbols)
 
 
 async def test_a_preview_obeys_the_request(stack: Stack) -> None:
-    scan = await stack.scan(filters=[pb.Filter(name="rsi_14", min=50.0)], factors=["rsi_14"])
+    scan = await stack.scan(as_of="2025-09-24", filters=[pb.Filter(name="rsi_14", min=50.0)], factors=["rsi_14"])
     (rsi,) = [column.values for column in scan.previews[0].factors if column.name == "rsi_14"]
     assert min(rsi) >= 50
 

@@ -105,6 +105,21 @@ async def test_the_same_scan_hot_gives_the_same_hash_without_a_provider_call(sta
     assert (second.result.cache_hit_count, second.result.cache_miss_count) == (300, 0)
 
 
+async def test_nothing_new_is_neither_sent_nor_predicted_again(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
+    symbols = [f"Q{number}" for number in range(3)]
+    first = await stack.scan(top_count=0)
+    whole = await stack.scan(symbols=[*first.symbols[:50], *symbols], top_count=0, include_ledger=True)
+    capfd.readouterr()
+    again = await stack.scan(symbols=[*first.symbols[:50], *symbols], top_count=0, include_ledger=True)
+    assert "ModelStreamInfer" not in capfd.readouterr().out
+    assert again.result.result_hash == whole.result.result_hash
+    assert again.rows == whole.rows
+    assert again.result.regime == whole.result.regime
+    assert list(again.result.omissions) == list(whole.result.omissions)
+    assert again.previews == []
+    assert adds_up(again)
+
+
 async def test_a_cold_start_gives_the_same_hash_as_a_warm_one(stack: Stack, market: Market, tmp_path: Path) -> None:
     hot = await stack.scan()
     async with simulated(market, latency_s=0.002) as url, running(tmp_path, simulated_settings(url)) as other:
