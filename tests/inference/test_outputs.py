@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +60,19 @@ def test_contributions_are_the_library_s_and_sum_to_the_alpha(
     np.testing.assert_allclose(parts.sum(axis=1), model.predict(rows), atol=1e-6)
     assert len(np.unique(parts[:, -1])) == 1  # the bias is the same for every row
     assert np.ptp(parts[:, :3], axis=0).min() > 0
+
+
+def test_contributions_and_alphas_at_once_in_two_threads_are_those_of_one(
+    model: Model, block: NDArray[np.float32]
+) -> None:
+    rows = block[:20]
+    wanted = (model.contributions(rows).tobytes(), model.predict(block).tobytes())
+
+    def agrees(_: int) -> bool:
+        return (model.contributions(rows).tobytes(), model.predict(block).tobytes()) == wanted
+
+    with ThreadPoolExecutor(2) as threads:
+        assert all(threads.map(agrees, range(50)))
 
 
 def test_contributions_of_no_row_have_their_columns_and_of_too_many_are_refused(model: Model) -> None:
