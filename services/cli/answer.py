@@ -45,8 +45,32 @@ class ScanStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """A trade plan: prices in USD, shares and the cap that binds. Or, in `no_plan`, why there is none: NaN, 0, None."""
+
+    entry: float
+    stop: float
+    target: float
+    shares: int
+    share_cap: str | None
+    no_plan: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTerms:
+    """What trade plans were made with: USD, the part of it that a trade may lose, target over stop."""
+
+    account_usd: float
+    risk: float
+    target_rr: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """A ranked symbol. Alphas are fractions, close and market_cap USD; NaN is unknown; type and signal may be None."""
+    """A ranked symbol. Alphas are fractions, close and market_cap USD; NaN is unknown; type and signal may be None.
+
+    `plan` is None unless plans were asked for.
+    """
 
     rank: int
     symbol: str
@@ -62,15 +86,22 @@ class Row:
     market_cap: float
     flags: tuple[str, ...]
     factors: Mapping[str, float]
+    plan: Plan | None
 
 
 @dataclass(frozen=True, slots=True)
 class Omission:
-    """A symbol that is left out, with the reason and, for a filter, the value that failed it."""
+    """A symbol that is left out, with the reason; for a filter its name, and the number or text that failed it.
+
+    `close`: USD, None unless the symbol was scored.
+    """
 
     symbol: str
     reason: str
     value: float | None
+    filter: str | None
+    attribute: str | None
+    close: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +123,7 @@ class Coverage:
     exchange_count: int
     sector_count: int
     market_cap_count: int
+    industry_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +142,8 @@ class ScanReport:
 
     `provisional`: as_of was still running. `week_running`: so was its week; None if no weekly factor was asked for.
     `fetch_plan`: None if the budget ended before there was one.
+    `shorts`: short candidates, if they are a list of their own. `horizon`: sessions that the style looks ahead.
+    `plan_terms`: None if no trade plans were asked for.
     """
 
     scan_id: str
@@ -118,6 +152,9 @@ class ScanReport:
     simulated: bool
     provisional: bool
     profile: str
+    style: str
+    horizon: int
+    plan_terms: PlanTerms | None
     budget_spent: bool
     requested_count: int
     scored_count: int
@@ -125,6 +162,7 @@ class ScanReport:
     omission_counts: Mapping[str, int]
     omissions: tuple[Omission, ...]
     rows: tuple[Row, ...]
+    shorts: tuple[Row, ...]
     regime: Regime
     result_hash: str
     timings: Mapping[str, float]

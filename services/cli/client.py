@@ -55,6 +55,7 @@ async def scan_universe(
 
 async def _collect(events: AsyncIterable[pb.ScanUniverseResponse], observer: ScanObserver) -> ScanReport:
     rows: list[Row] = []
+    shorts: list[Row] = []
     async for event in events:
         match event.WhichOneof("event"):
             case "accepted":
@@ -62,7 +63,7 @@ async def _collect(events: AsyncIterable[pb.ScanUniverseResponse], observer: Sca
             case "progress":
                 observer.stepped(to_step(event.progress))
             case "rows" if event.rows.final:
-                rows.extend(to_rows(event.rows))
+                (shorts if event.rows.shorts else rows).extend(to_rows(event.rows))
             case "result":
-                return to_report(event.result, rows)
+                return to_report(event.result, rows, shorts)
     raise ServiceUnavailableError("the gateway ended its answer without a result: see its log")

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from services.cli import options
+from services.cli import options, selection
 from services.cli.data import data
 from services.cli.flags import (
     AddressFlag,
@@ -49,9 +49,26 @@ from services.cli.flags import (
 from services.cli.launch import STANDARD_ADDRESSES, Program, plan_stack
 from services.cli.options import ScanRequest
 from services.cli.own import absolute, choose, own_stack
+from services.cli.selection_flags import (
+    AccountFlag,
+    ExchangeFlag,
+    FilterFlag,
+    FormFlag,
+    IndustryFlag,
+    MostPerSectorFlag,
+    OutFlag,
+    PlansFlag,
+    RiskFlag,
+    ScanFactorsFlag,
+    SectorFlag,
+    ShortsFlag,
+    SortFlag,
+    StyleFlag,
+)
 from services.cli.source import SourceFlags
 from services.cli.stack import Stack, open_stack, refuse_taken_ports
 from services.cli.version import technic_version
+from services.gateway.selection import Selection
 from services.market.errors import InvalidRequestError
 
 app: Final = typer.Typer(
@@ -132,8 +149,21 @@ def scan(  # noqa: PLR0913  # a parameter a flag
     running: RunningFlag = False,
     budget: BudgetFlag = "90s",
     profile: ProfileFlag = "none",
+    style: StyleFlag = "swing",
+    filters: FilterFlag = None,
+    exchange: ExchangeFlag = "",
+    sector: SectorFlag = "",
+    industry: IndustryFlag = "",
+    max_per_sector: MostPerSectorFlag = 0,
+    sort: SortFlag = "",
+    shorts: ShortsFlag = False,
+    plans: PlansFlag = False,
+    account: AccountFlag = "",
+    risk: RiskFlag = "",
+    factors: ScanFactorsFlag = "",
     top: TopFlag = 20,
-    form: FormatFlag = "table",
+    form: FormFlag = None,
+    out: OutFlag = None,
     ledger: LedgerFlag = False,
     home: HomeFlag = None,
 ) -> int:
@@ -150,12 +180,25 @@ def scan(  # noqa: PLR0913  # a parameter a flag
         profile=profile,
         include_ledger=ledger,
         include_running=running,
+        style=style,
+        selection=Selection(
+            filters=selection.parse_filters(filters or ()),
+            exchanges=options.parse_names(exchange),
+            sectors=options.parse_names(sector),
+            industries=options.parse_names(industry),
+            sort=selection.parse_sort(sort),
+            max_per_sector=max_per_sector,
+            include_shorts=shorts,
+        ),
+        plans=selection.parse_plans(asked=plans, account=account, risk=risk),
+        factors=options.parse_names(factors),
     )
+    written = options.choose_form(form, out)
     flags = SourceFlags(provider, plan, bars, universe, latency_ms, raw, splits)
     with _running(gateway, flags) if gateway else _own(flags, context.obj, home) as (address, stack):
         from services.cli.scan import ScanCommand, run  # noqa: PLC0415  # loads while the processes start
 
-        return run(ScanCommand(request, form, address, stack))
+        return run(ScanCommand(request, written, out.expanduser() if out else None, address, stack))
 
 
 @app.command(name="train")
@@ -200,7 +243,7 @@ def evaluate(
         EvaluateRequest(
             bars=bars.expanduser(),
             universe=universe.expanduser() if universe else None,
-            factors=options.parse_factors(factor),
+            factors=options.parse_names(factor),
             horizons=wanted,
             form=form,
             page=out.expanduser() if out else None,

@@ -6,9 +6,20 @@ from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 
-from services.cli.answer import Coverage, FetchPlan, Omission, Regime, Row, ScanReport, ScanStart, ScanStep
+from services.cli.answer import (
+    Coverage,
+    FetchPlan,
+    Omission,
+    Plan,
+    PlanTerms,
+    Regime,
+    Row,
+    ScanReport,
+    ScanStart,
+    ScanStep,
+)
 from services.cli.options import ScanRequest
-from services.market.vocabulary import Flag, Reason, Signal, SymbolType, Trend, Volatility
+from services.market.vocabulary import Flag, NoPlan, Reason, ShareCap, Signal, SymbolType, Trend, Volatility
 from technic.v1 import fetcher_service_pb2, vocabulary_pb2
 from technic.v1 import gateway_service_pb2 as pb
 
@@ -22,6 +33,7 @@ _STAGES: Final = {
 
 def to_message(request: ScanRequest) -> pb.ScanUniverseRequest:
     """Turn a request into its message."""
+    asked, plans = request.selection, request.plans
     budget = Duration()
     budget.FromNanoseconds(round(request.budget_s * 1e9))
     return pb.ScanUniverseRequest(
@@ -33,6 +45,16 @@ def to_message(request: ScanRequest) -> pb.ScanUniverseRequest:
         profile=request.profile,
         include_ledger=request.include_ledger,
         include_running=request.include_running,
+        factors=request.factors,
+        style=request.style,
+        filters=[pb.Filter(name=one.name, min=one.least, max=one.most) for one in asked.filters],
+        exchanges=asked.exchanges,
+        sectors=asked.sectors,
+        industries=asked.industries,
+        sort=pb.Sort(name=asked.sort.name, ascending=asked.sort.ascending) if asked.sort else None,
+        max_per_sector=asked.max_per_sector,
+        include_shorts=asked.include_shorts,
+        plans=pb.PlanOptions(account_usd=plans.account_usd, risk=plans.risk) if plans else None,
     )
 
 
@@ -74,8 +96,9 @@ def to_rows(batch: pb.RowBatch) -> Iterator[Row]:
     numbers = zip(
         batch.scores, batch.tech_ratings, batch.alpha_5, batch.alpha_10, batch.closes, batch.market_caps, strict=True
     )
-    rows = zip(words, numbers, strict=True)
-    for position, ((symbol, name, kind, sector, signal, flags), values) in enumerate(rows):
+    plans = _plans(batch.plans) if batch.HasField("plans") else (None,) * len(batch.symbols)
+    rows = zip(words, numbers, plans, strict=True)
+    for position, ((symbol, name, kind, sector, signal, flags), values, plan) in enumerate(rows):
         score, rating, alpha_5, alpha_10, close, market_cap = values
         yield Row(
             rank=batch.first_rank + position,
@@ -92,10 +115,20 @@ def to_rows(batch: pb.RowBatch) -> Iterator[Row]:
             market_cap=market_cap,
             flags=tuple(str(flag.name) for flag in Flag(flags)),
             factors={column.name: column.values[position] for column in batch.factors},
+            plan=plan,
         )
 
 
-def to_report(result: pb.ScanResult, rows: Sequence[Row]) -> ScanReport:
+def _plans(plans: pb.TradePlans) -> tuple[Plan, ...]:
+    prices = zip(plans.entries, plans.stops, plans.targets, strict=True)
+    sizes = zip(plans.shares, plans.share_caps, plans.no_plans, strict=True)
+    return tuple(
+        Plan(*price, shares, _name(ShareCap, cap), _name(NoPlan, none))
+        for price, (shares, cap, none) in zip(prices, sizes, strict=True)
+    )
+
+
+def to_report(result: pb.ScanResult, rows: Sequence[Row], shorts: Sequence[Row] = ()) -> ScanReport:
     """Join the last event and the final rows into the report of a scan."""
     return ScanReport(
         scan_id=result.scan_id,
@@ -105,13 +138,17 @@ def to_report(result: pb.ScanResult, rows: Sequence[Row]) -> ScanReport:
         provisional=result.provisional,
         week_running=result.week_running if result.HasField("week_running") else None,
         profile=result.profile,
+        style=result.style,
+        horizon=result.horizon,
+        plan_terms=_plan_terms(result.plan_terms) if result.HasField("plan_terms") else None,
         budget_spent=result.budget_spent,
         requested_count=result.requested_count,
         scored_count=result.scored_count,
         omitted_count=result.omitted_count,
-        omission_counts={_name(Reason, one.reason) or "UNSPECIFIED": one.count for one in result.omission_counts},
+        omission_counts={_reason(one.reason, one.filter): one.count for one in result.omission_counts},
         omissions=tuple(_omission(one) for one in result.omissions),
         rows=tuple(rows),
+        shorts=tuple(shorts),
         regime=_regime(result),
         result_hash=result.result_hash,
         timings={timing.stage: timing.seconds for timing in result.timings},
@@ -127,6 +164,10 @@ def to_report(result: pb.ScanResult, rows: Sequence[Row]) -> ScanReport:
     )
 
 
+def _plan_terms(terms: pb.PlanTerms) -> PlanTerms:
+    return PlanTerms(terms.account_usd, terms.risk, terms.target_rr)
+
+
 def _fetch_plan(plan: fetcher_service_pb2.FetchPlan) -> FetchPlan:
     return FetchPlan(plan.session_call_count, plan.symbol_call_count, plan.reason, plan.least_seconds)
 
@@ -138,6 +179,7 @@ def _coverage(coverage: pb.AttributeCoverage) -> Coverage:
         exchange_count=coverage.exchange_count,
         sector_count=coverage.sector_count,
         market_cap_count=coverage.market_cap_count,
+        industry_count=coverage.industry_count,
     )
 
 
@@ -152,8 +194,21 @@ def _regime(result: pb.ScanResult) -> Regime:
 
 
 def _omission(omission: vocabulary_pb2.Omission) -> Omission:
-    value = omission.value if omission.HasField("value") else None
-    return Omission(omission.symbol, _name(Reason, omission.reason) or "UNSPECIFIED", value)
+    return Omission(
+        symbol=omission.symbol,
+        reason=_reason(omission.reason, omission.filter),
+        value=omission.value if omission.HasField("value") else None,
+        filter=omission.filter or None,
+        attribute=omission.attribute or None,
+        close=omission.close if omission.HasField("close") else None,
+    )
+
+
+def _reason(reason: int, filtered: str) -> str:
+    """Name a reason; a filter of a factor by that factor."""
+    if reason == Reason.FILTERED_FACTOR:
+        return f"FILTERED_{filtered.upper()}"
+    return _name(Reason, reason) or "UNSPECIFIED"
 
 
 def _name(kind: type[IntEnum], number: int) -> str | None:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from services.cli.evaluation_models import ServedModels
 from services.cli.training_history import History
-from services.gateway.ranking import Candidates, score, standardise
+from services.gateway.candidates import Candidates
+from services.gateway.ranking import score, standardise
 from services.market.scoring import ScoringConfig
 
 Array = NDArray[np.float64]

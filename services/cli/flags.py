@@ -127,7 +127,7 @@ ProfileFlag = Annotated[
     ),
 ]
 TopFlag = Annotated[int, typer.Option(min=0, metavar="N", help="Rows, best first; 0 for all.", rich_help_panel=_OUTPUT)]
-FormatFlag = Annotated[Format, typer.Option("--format", metavar="NAME", help="table or json.", rich_help_panel=_OUTPUT)]
+FormatFlag = Annotated[Format, typer.Option("--format", metavar="NAME", help="table or json.")]
 LedgerFlag = Annotated[bool, typer.Option("--ledger", help="List every omitted symbol, too.", rich_help_panel=_OUTPUT)]
 AddressFlag = Annotated[str, typer.Option(metavar="ADDR", help="host:port or unix:/path.")]
 ServiceFlag = Annotated[

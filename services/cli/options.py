@@ -3,13 +3,17 @@
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal
+from pathlib import Path
+from typing import Final, Literal, get_args
 
+from services.gateway.selection import EVERYTHING, PlanOptions, Selection
 from services.market.errors import InvalidRequestError
 from services.market.vocabulary import SymbolType
 
 Profile = Literal["none", "conservative", "balanced", "aggressive"]
+Style = Literal["short_term_swing", "swing", "position"]
 Format = Literal["table", "json"]
+Form = Literal["table", "json", "jsonl", "csv", "parquet"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
@@ -28,6 +32,10 @@ class ScanRequest:
         profile: name of a risk profile.
         include_ledger: whether every omission is listed.
         include_running: whether the session that runs now counts as the newest one.
+        style: name of a trade style.
+        selection: which rows, in which order.
+        plans: what trade plans are sized by; None for no plans.
+        factors: names of factors to return with each row.
     """
 
     symbols: tuple[str, ...] = ()
@@ -38,6 +46,10 @@ class ScanRequest:
     profile: str = "none"
     include_ledger: bool = False
     include_running: bool = False
+    style: str = "swing"
+    selection: Selection = EVERYTHING
+    plans: PlanOptions | None = None
+    factors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.include_running and self.as_of:
@@ -79,9 +91,19 @@ def parse_as_of(text: str) -> str:
         raise InvalidRequestError(f"--as-of {text!r} is no date: write it like 2025-09-30") from None
 
 
-def parse_factors(text: str) -> tuple[str, ...]:
-    """Read names of factors separated by commas, each once."""
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read names, as of factors, separated by commas, each once."""
     return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
+def choose_form(form: Form | None, out: Path | None) -> Form:
+    """Return the form that was named, else the one that the file's name ends like, else a table."""
+    ending = out.suffix.lower().removeprefix(".") if out else ""
+    forms: dict[str, Form] = {name: name for name in get_args(Form)}
+    chosen = form or forms.get(ending, "table")
+    if chosen == "parquet" and out is None:
+        raise InvalidRequestError("--format parquet needs a file: name it with --out")
+    return chosen
 
 
 def check_address(text: str, flag: str) -> str:

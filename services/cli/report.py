@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from services.cli.answer import ScanReport
+from services.cli.answer import Row, ScanReport
 
 
 def to_json(report: ScanReport, *, with_ledger: bool) -> str:
@@ -15,15 +15,15 @@ def to_json(report: ScanReport, *, with_ledger: bool) -> str:
         report: of the scan.
         with_ledger: whether `omissions.list` is there; it was asked for.
     """
-    return json.dumps(_finite(to_document(report, with_ledger=with_ledger)), indent=2, allow_nan=False)
+    return json.dumps(to_document(report, with_ledger=with_ledger), indent=2, allow_nan=False)
 
 
 def to_document(report: ScanReport, *, with_ledger: bool) -> dict[str, Any]:
-    """Return the document; NaN where a number is not known."""
+    """Return the document; null where a number is not known."""
     omissions: dict[str, Any] = {"counts": dict(report.omission_counts)}
     if with_ledger:
         omissions["list"] = [asdict(omission) for omission in report.omissions]
-    return {
+    document = {
         "scan_id": report.scan_id,
         "as_of": report.as_of,
         "provider": report.provider,
@@ -31,12 +31,16 @@ def to_document(report: ScanReport, *, with_ledger: bool) -> dict[str, Any]:
         "provisional": report.provisional,
         "week_running": report.week_running,
         "profile": report.profile,
+        "style": report.style,
+        "horizon": report.horizon,
+        "plan_terms": None if report.plan_terms is None else asdict(report.plan_terms),
         "requested_count": report.requested_count,
         "scored_count": report.scored_count,
         "omitted_count": report.omitted_count,
         "budget_spent": report.budget_spent,
         "omissions": omissions,
-        "rows": [asdict(row) for row in report.rows],
+        "rows": [_row(row) for row in report.rows],
+        "shorts": [_row(row) for row in report.shorts],
         "regime": asdict(report.regime),
         "result_hash": report.result_hash,
         "timings": dict(report.timings),
@@ -48,6 +52,13 @@ def to_document(report: ScanReport, *, with_ledger: bool) -> dict[str, Any]:
         "fetch_plan": None if report.fetch_plan is None else asdict(report.fetch_plan),
         "notices": list(report.notices),
     }
+    known: dict[str, Any] = _finite(document)
+    return known
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """Return a row; without `plan` where none was asked for."""
+    return {name: value for name, value in asdict(row).items() if name != "plan" or value is not None}
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401  # any JSON value

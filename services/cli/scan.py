@@ -3,17 +3,17 @@
 import asyncio
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from services.cli import exits
 from services.cli.answer import ScanReport
 from services.cli.client import scan_universe
-from services.cli.options import Format, ScanRequest
+from services.cli.options import Form, ScanRequest
+from services.cli.output import write_report
 from services.cli.progress import ProgressView, open_view
 from services.cli.readiness import wait_until_ready
-from services.cli.report import to_json
 from services.cli.stack import Stack
-from services.cli.table import print_report
 from services.market.errors import ServiceUnavailableError
 
 _BLAME_S: Final = 0.5
@@ -26,13 +26,15 @@ class ScanCommand:
 
     Args:
         request: what the gateway is asked for.
-        form: how the report is written to stdout.
+        form: how the report is written.
+        out: file that takes it; None for stdout.
         gateway: address of the gateway.
         stack: the processes behind it if they are ours; they may still be starting.
     """
 
     request: ScanRequest
-    form: Format
+    form: Form
+    out: Path | None
     gateway: str
     stack: Stack | None
 
@@ -46,10 +48,10 @@ def run(command: ScanCommand) -> int:
     """
     with open_view(sys.stderr) as view:
         report = asyncio.run(_scan(command, view))
-    if command.form == "json":
-        print(to_json(report, with_ledger=command.request.include_ledger))
-    else:
-        print_report(report, sys.stdout)
+    asked = command.request
+    write_report(report, command.form, command.out, with_ledger=asked.include_ledger, factors=asked.factors)
+    if command.out is not None:
+        print(f"{command.out}: {len(report.rows) + len(report.shorts):,} rows", file=sys.stderr)
     sys.stdout.flush()
     return exits.PARTIAL if report.budget_spent else exits.OK
 

@@ -1,8 +1,9 @@
 """Draws the report of a scan for people: the ranked table, then what was done and what was left out."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TextIO
 
 from rich import box
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.answer import Row, ScanReport
+from services.market.trading import DEFAULT_PROFILE, DEFAULT_STYLE
 from services.market.vocabulary import Flag
 
 SIMULATED_LABEL: Final = "SIMULATED MARKET - not real prices"
@@ -28,46 +30,50 @@ _ROOMY: Final = 120
 _NONE: Final = "-"
 
 
-def print_report(report: ScanReport, stream: TextIO) -> None:
+def print_report(report: ScanReport, stream: TextIO, factors: Sequence[str] = ()) -> None:
     """Draw the report: in colour and as wide as it is on a terminal, else plain and `PLAIN_WIDTH` wide."""
     if stream.isatty():
         console = Console(file=stream)
     else:
         console = Console(file=stream, width=PLAIN_WIDTH, force_terminal=False, color_system=None)
-    console.print(draw(report, roomy=console.width >= _ROOMY))
+    console.print(draw(report, factors, roomy=console.width >= _ROOMY))
 
 
-def draw(report: ScanReport, *, roomy: bool) -> RenderableType:
-    """Return what is to be printed; without room, some columns stay away."""
-    parts: list[RenderableType] = [_heading(report), _table(report, roomy=roomy), *_summary(report)]
+def draw(report: ScanReport, factors: Sequence[str] = (), *, roomy: bool) -> RenderableType:
+    """Return what is to be printed; without room, or beside factors and plans, some columns stay away."""
+    columns = _columns(report, factors, roomy=roomy)
+    parts: list[RenderableType] = [_heading(report), _table(report, report.rows, columns)]
+    if report.shorts:
+        parts += [Text("short candidates", style="bold"), _table(report, report.shorts, columns)]
+    parts += _summary(report)
     if report.simulated:
         parts.insert(0, Text(SIMULATED_LABEL, style="bold white on red"))
     return Group(*parts)
 
 
 def _heading(report: ScanReport) -> Text:
-    profile = "" if report.profile in {"", "none"} else f", profile {report.profile}"
+    profile = "" if report.profile in {"", DEFAULT_PROFILE} else f", profile {report.profile}"
+    style = "" if report.style in {"", DEFAULT_STYLE} else f", style {report.style}"
     replayed = " (real bars, replayed from files)" if report.provider == "replay" else ""
     running = f" ({PROVISIONAL_LABEL})" if report.provisional else ""
-    return Text(f"as of {report.as_of}{running}, provider {report.provider}{replayed}{profile}", style="bold")
+    return Text(f"as of {report.as_of}{running}, provider {report.provider}{replayed}{profile}{style}", style="bold")
 
 
-def _table(report: ScanReport, *, roomy: bool) -> RenderableType:
-    if not report.rows:
+def _table(report: ScanReport, rows: Sequence[Row], columns: Sequence["_Column"]) -> RenderableType:
+    if not rows:
         return Text("no rows: nothing could be ranked; the omissions below say why", style="yellow")
     label = SIMULATED_LABEL if report.simulated else None
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=label, caption_justify="left")
-    for column in _COLUMNS:
-        if roomy or column.essential:
-            table.add_column(
-                column.heading,
-                justify="right" if column.number else "left",
-                max_width=column.most,
-                min_width=column.least,
-                no_wrap=column.most is not None,
-            )
-    for row in report.rows:
-        table.add_row(*(column.cell(row) for column in _COLUMNS if roomy or column.essential))
+    for column in columns:
+        table.add_column(
+            column.heading,
+            justify="right" if column.number else "left",
+            max_width=column.most,
+            min_width=column.least,
+            no_wrap=column.most is not None,
+        )
+    for row in rows:
+        table.add_row(*(column.cell(row) for column in columns))
     return table
 
 
@@ -92,10 +98,33 @@ _COLUMNS: Final = (
     _Column("signal", lambda row: Text(row.signal or _NONE, _SIGNAL_STYLES.get(row.signal or "", "")), least=12),
     _Column("alpha 5", lambda row: Text(_number(row.alpha_5, "+.2%")), number=True, essential=False),
     _Column("alpha 10", lambda row: Text(_number(row.alpha_10, "+.2%")), number=True),
-    _Column("close", lambda row: Text(_number(row.close, ",.2f" if row.close >= 1 else ".4f")), number=True),
+    _Column("close", lambda row: Text(_price(row.close)), number=True),
     _Column("sector", lambda row: _said(row.sector), essential=False, most=10),
     _Column("flags", lambda row: Text(" ".join(row.flags)), least=max(len(name) for name in Flag.__members__)),
 )
+
+
+_PLAN_COLUMNS: Final = (
+    _Column("entry", lambda row: Text(_price(row.plan.entry) if row.plan else _NONE), number=True),
+    _Column("stop", lambda row: Text(_price(row.plan.stop) if row.plan else _NONE), number=True),
+    _Column("target", lambda row: Text(_price(row.plan.target) if row.plan else _NONE), number=True),
+    _Column(
+        "shares", lambda row: Text(f"{row.plan.shares:,}" if row.plan and not row.plan.no_plan else _NONE), number=True
+    ),
+)
+
+
+def _columns(report: ScanReport, factors: Sequence[str], *, roomy: bool) -> tuple[_Column, ...]:
+    """Return the columns that are shown; those that were asked for come before the flags."""
+    asked = [_Column(name, partial(_factor, name), number=True) for name in factors]
+    if report.plan_terms is not None:
+        asked += _PLAN_COLUMNS
+    *shown, flags = (column for column in _COLUMNS if column.essential or (roomy and not asked))
+    return (*shown, *asked, flags)
+
+
+def _factor(name: str, row: Row) -> Text:
+    return Text(_number(row.factors.get(name, math.nan), ",.4g"))
 
 
 def _summary(report: ScanReport) -> Iterator[Text]:
@@ -106,6 +135,9 @@ def _summary(report: ScanReport) -> Iterator[Text]:
     )
     if report.budget_spent:
         yield Text("the budget was spent: this result is partial", style="bold yellow")
+    if report.plan_terms is not None:
+        terms = report.plan_terms
+        yield Text(f"plans: account {terms.account_usd:,.0f} USD, risk {terms.risk:.2%}, R:R {terms.target_rr:g}")
     yield Text(_regime(report))
     yield Text(
         f"sessions {report.sessions_ready:,}/{report.sessions_wanted:,}, "
@@ -147,6 +179,10 @@ def _listed(values: Mapping[str, str]) -> str:
 def _short(version: str) -> str:
     """Shorten each sha256 to what tells it apart; leave names and numbers as they are."""
     return " ".join(word[:12] if len(word) == 64 else word for word in version.split())
+
+
+def _price(value: float) -> str:
+    return _number(value, ",.2f" if value >= 1 else ".4f")
 
 
 def _number(value: float, form: str) -> str:

@@ -4,6 +4,7 @@ It goes through five steps:
   1. `_plan` looks what of the window is in memory and stored, and chooses what to ask for (`plan.plan_fetch`).
   2. `_window` brings what is laid over raw bars: splits, and the bars so far of a session that still runs.
   3. `SessionSync.wait` brings whole sessions, or `SymbolSeries.bring` single symbols, until the deadline comes near.
+     `EarlyBlocks` go out meanwhile if that takes long, so that there is something to see.
   4. `Blocks.send` cuts the raw bars of the next symbols and restates them for splits, unless the caller has these
      blocks already (`sent`).
   5. Symbols without a bar in whole sessions are asked for one by one where the plan affords it; the rest are omitted.
@@ -17,6 +18,7 @@ from typing import Final
 
 from services.fetcher.blocks import Blocks
 from services.fetcher.cache import SessionCache
+from services.fetcher.early_blocks import EarlyBlocks
 from services.fetcher.plan import FetchPlan, Holding, plan_fetch
 from services.fetcher.reference.reference import Reference
 from services.fetcher.reference.symbol_list import SymbolList
@@ -28,8 +30,6 @@ from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.stream_events import BarsVersion, Emit, StreamRequest, StreamSummary, SymbolState
 from services.fetcher.sync import TICK_S, SessionSync
 from services.fetcher.window import Window
-from services.market import sessions as calendar
-from services.market.adjust import doubtful_symbols
 from services.market.errors import ProviderPlanError
 from services.market.vocabulary import Reason
 
@@ -152,11 +152,14 @@ class _Stream:
                 f"the history of plan {parts.source.pace.plan} begins on {parts.source.first_day()}: too few sessions "
                 f"up to {completed[-1]} lie in it"
             )
-        failure = await parts.sync.wait(reachable, self._request.until, self._emit)
+        early = EarlyBlocks(
+            parts.blocks, parts.cache, completed, parts.early_sessions, self._request, laying, self._emit
+        )
+        failure = await parts.sync.wait(reachable, self._request.until, early.report)
         window = await laying
         if all(session in parts.cache for session in completed[-parts.early_sessions :]):
             checked = parts.check.suspects(window.sessions, self._patience(WAIT_S))
-            window = self._suspected(window, await checked)
+            window = window.suspecting(await checked)
             lacking = await self._cut(window)
             if lacking:
                 await self._repaired(lacking, reachable, window)
@@ -217,17 +220,12 @@ class _Stream:
         checked = parts.check.suspects_among(
             window.sessions, closes, self._patience(WAIT_S + 2 * parts.source.pace.spacing_s)
         )
-        window = self._suspected(window, await checked)
+        window = window.suspecting(await checked)
         without = await self._send(found, window, by_symbol=True)
         omissions = (*omissions, *((symbol, Reason.NO_DATA) for symbol in without))
         if omissions:
             await self._emit(omissions)
         return 0
-
-    def _suspected(self, window: Window, checked: frozenset[str]) -> Window:
-        """Add the symbols whose splits contradict each other to those that the check found."""
-        first, as_of = (calendar.to_day_number(window.sessions[place]) for place in (0, -1))
-        return replace(window, suspects=checked | doubtful_symbols(window.splits, first, as_of))
 
     def _patience(self, seconds: float) -> float:
         """Return the loop's time until which something is waited for that can be done without."""

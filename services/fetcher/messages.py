@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.fetcher.stream_events import BarsVersion, Event, SymbolState
+from services.fetcher.stream_events import BarsVersion, EarlyPanel, Event, SymbolState
 from services.fetcher.sync import SyncState
 from services.market.panel import Panel
 from services.rpc.wire import delimited, number, omissions_to_messages, panel_parts
@@ -26,18 +26,23 @@ def list_message(listed: Listed) -> pb.ListSymbolsResponse:
         exchanges=[listing.exchange for listing in listed.listings],
         sectors=[listing.sector for listing in listed.listings],
         market_caps=[listing.market_cap for listing in listed.listings],
+        industries=[listing.industry for listing in listed.listings],
         dollar_volumes=listed.dollar_volumes,
     )
 
 
-def outgoing(event: Event, request_total: int) -> Panel | pb.StreamBarsResponse:
+Outgoing = Panel | EarlyPanel | pb.StreamBarsResponse
+"""What a stream of bars writes."""
+
+
+def outgoing(event: Event, request_total: int) -> Outgoing:
     """Turn what a stream emits into what `to_bytes` takes: a message, or a panel as it is.
 
     Args:
-        event: progress, a block of bars, their version, or omissions.
+        event: what goes out.
         request_total: calls to the provider since the service started.
     """
-    if isinstance(event, Panel):
+    if isinstance(event, Panel | EarlyPanel):
         return event
     if isinstance(event, BarsVersion):
         return pb.StreamBarsResponse(version=pb.BarsVersion(version=event.version))
@@ -51,10 +56,12 @@ def outgoing(event: Event, request_total: int) -> Panel | pb.StreamBarsResponse:
     return pb.StreamBarsResponse(progress=progress)
 
 
-def to_bytes(event: Panel | pb.StreamBarsResponse) -> bytes:
+def to_bytes(event: Outgoing) -> bytes:
     """Serialise what goes out on a stream; a panel becomes the response with its block."""
     if isinstance(event, Panel):
         return b"".join(delimited(pb.StreamBarsResponse.BLOCK_FIELD_NUMBER, *panel_parts(event)))
+    if isinstance(event, EarlyPanel):
+        return b"".join(delimited(pb.StreamBarsResponse.EARLY_BLOCK_FIELD_NUMBER, *panel_parts(event.panel)))
     return event.SerializeToString()
 
 

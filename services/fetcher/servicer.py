@@ -18,9 +18,9 @@ from technic.v1 import fetcher_service_pb2_grpc
 
 if TYPE_CHECKING:
     from services.fetcher.bars import Bars
+    from services.fetcher.messages import Outgoing
     from services.fetcher.source import Listing
     from services.fetcher.stream_events import Event
-    from services.market.panel import Panel
 
 SYMBOL_LIMIT = 25_000
 """Symbols of one call: the 20,000 of a scan, and what the scorer adds for context."""
@@ -71,7 +71,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
         return response
 
     async def StreamBars(  # noqa: N802  # grpc's name
-        self, request: pb.StreamBarsRequest, context: grpc.aio.ServicerContext[Any, Panel | pb.StreamBarsResponse]
+        self, request: pb.StreamBarsRequest, context: grpc.aio.ServicerContext[Any, Outgoing]
     ) -> None:
         """Stream the bars of the requested symbols."""
         if not request.symbols or len(request.symbols) > SYMBOL_LIMIT:
@@ -88,6 +88,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
                 until=fetch_deadline(context, len(request.symbols)),
                 block_size=block_size(max(1, request.history_count)),
                 known_version=request.known_version,
+                include_early=request.include_early,
             )
             as_of = self._bars.resolve(request.as_of, include_running=request.include_running)
             summary = await self._bars.stream(asked, as_of, request.history_count, emit)

@@ -21,6 +21,7 @@ class Listing:
     exchange: str
     sector: str
     market_cap: float
+    industry: str = ""
 
 
 @dataclass(frozen=True, slots=True)

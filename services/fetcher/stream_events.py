@@ -19,12 +19,14 @@ class StreamRequest:
         until: the loop's time after which no call to the source is waited for.
         block_size: symbols in a block.
         known_version: that of blocks which the caller has already, so that they are left out; empty for none.
+        include_early: whether blocks of the newest sessions are of use while older ones are still missing.
     """
 
     symbols: tuple[str, ...]
     until: float
     block_size: int
     known_version: str = ""
+    include_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,15 @@ class BarsVersion:
     version: str
 
 
-Event = SyncState | SymbolState | Panel | BarsVersion | Omissions
-"""What goes out next: progress, a block of bars, their version, or symbols without any."""
+@dataclass(frozen=True, slots=True)
+class EarlyPanel:
+    """A block of bars that lacks sessions which are still to come; it goes out again with them."""
+
+    panel: Panel
+
+
+Event = SyncState | SymbolState | Panel | EarlyPanel | BarsVersion | Omissions
+"""What goes out next: progress, a block of bars, an early one, the version of blocks, or symbols without any."""
 Emit = Callable[[Event], Awaitable[None]]
 
 

@@ -1,4 +1,4 @@
-"""What a file knows of symbols beside their bars: names, types, sectors, market caps."""
+"""What a file knows of symbols beside their bars: names, types, sectors, industries, market caps."""
 
 import math
 from collections.abc import Mapping
@@ -33,7 +33,8 @@ FILE_TYPES: Final = MappingProxyType(
 """Values of `type`, in any case; "unclassified" and others are told by the symbol's suffix."""
 
 _SYMBOL: Final = Column("bars_symbol", "text", aliases=("symbol", "ticker"))
-_TEXTS: Final = tuple(Column(name, "text", required=name == "type") for name in ("type", "name", "exchange", "sector"))
+_TEXT_NAMES: Final = ("type", "name", "exchange", "sector", "industry")
+_TEXTS: Final = tuple(Column(name, "text", required=name == "type") for name in _TEXT_NAMES)
 _TEST_ISSUE: Final = Column("test_issue", "text", required=False)
 _MARKET_CAP: Final = Column("market_cap", "number", required=False)
 _COLUMNS: Final = (_SYMBOL, *_TEXTS, _TEST_ISSUE, _MARKET_CAP)
@@ -50,6 +51,7 @@ class Attributes:
         sector: a NASDAQ name.
         market_cap: in USD.
         test_issue: whether it only tests the exchange, and is no security.
+        industry: as the file names it.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Attributes:
     sector: str
     market_cap: float
     test_issue: bool = False
+    industry: str = ""
 
 
 class AttributeBook:
@@ -125,4 +128,5 @@ def _attributes(symbol: str, row: dict[str, Any]) -> Attributes:
         # The lists say 0 where they do not know.
         market_cap=float(cap) if cap and 0 < cap < math.inf else math.nan,
         test_issue=row.get("test_issue") == "Y",
+        industry=row.get("industry") or "",
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.files.place import replacing
 from services.files.table import CSV_SUFFIXES, SUFFIXES
 from services.market.adjust import Split
 from services.market.errors import LocalDataError
@@ -89,18 +90,9 @@ def write_splits(path: Path, splits: Collection[Split]) -> None:
 def _writing(path: Path, schema: "Schema") -> Iterator[Callable[["Table"], None]]:
     """Write tables to a file beside the one that is meant, which takes its place in the end."""
     suffix = suffix_of(path)
-    unfinished = path.with_name(f".{path.name}.unfinished{suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with ExitStack() as stack:
-                writer: Any = stack.enter_context(_writer(unfinished, suffix, schema, stack))
-                yield writer.write_table
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise LocalDataError(f"{path} cannot be written: {error}") from error
+    with replacing(path, suffix) as unfinished, ExitStack() as stack:
+        writer: Any = stack.enter_context(_writer(unfinished, suffix, schema, stack))
+        yield writer.write_table
 
 
 def _writer(path: Path, suffix: str, schema: "Schema", stack: ExitStack) -> Any:  # noqa: ANN401 - pyarrow's writers

@@ -91,6 +91,13 @@ class ScoredBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyBlock:
+    """Factors of symbols by the sessions that came first; the symbols come again."""
+
+    block: ScoredBlock
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What all blocks have in common: version of the formula by column, hash of the scoring configuration."""
 
@@ -128,8 +135,8 @@ class FetcherClient:
         except grpc.aio.AioRpcError as error:
             raise from_call(error, "fetcher") from None
         types = map(_TYPES.__getitem__, answer.types)
-        columns = zip(answer.names, types, answer.sectors, answer.market_caps, answer.exchanges, strict=True)
-        attributes = starmap(Attributes, columns)
+        known = (answer.names, types, answer.sectors, answer.market_caps, answer.exchanges, answer.industries)
+        attributes = starmap(Attributes, zip(*known, strict=True))
         return Listing(
             as_of=answer.as_of,
             provider=answer.provider,
@@ -153,12 +160,12 @@ class ScorerClient:
         symbols: Sequence[str],
         as_of: str,
         within_s: float,
-        take: Callable[[Header | FetchState | ScoredBlock], Awaitable[None]],
+        take: Callable[[Header | FetchState | EarlyBlock | ScoredBlock], Awaitable[None]],
         *,
         include_running: bool = False,
         include_weekly: bool = False,
     ) -> Scoring:
-        """Score `symbols`, giving the header, fetch states and blocks to `take` as they come.
+        """Score `symbols`, giving the header, fetch states, early blocks and blocks to `take` as they come.
 
         With `include_running` as_of may be the session that runs now, with `include_weekly` there are weekly factors.
 
@@ -166,7 +173,11 @@ class ScorerClient:
             TechnicError: what the scorer or the fetcher raised, or that one cannot be reached.
         """
         request = scorer_service_pb2.ScoreUniverseRequest(
-            symbols=symbols, as_of=as_of, include_running=include_running, include_weekly=include_weekly
+            symbols=symbols,
+            as_of=as_of,
+            include_running=include_running,
+            include_weekly=include_weekly,
+            include_early=True,
         )
         call = self._stub.ScoreUniverse(request, timeout=within_s, metadata=scan_metadata())
         header = Header({}, "")
@@ -179,6 +190,8 @@ class ScorerClient:
                     await take(header)
                 elif kind == "progress":
                     await take(_fetch_state(event.progress))
+                elif kind == "early_block":
+                    await take(EarlyBlock(_block(event.early_block, tuple(header.column_versions))))
                 elif kind == "block":
                     await take(_block(event.block, tuple(header.column_versions)))
                 elif kind == "summary":

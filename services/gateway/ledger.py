@@ -2,18 +2,29 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.market.vocabulary import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Omission:
-    """A symbol left out, and the value that failed a filter, if one did."""
+class Omission(NamedTuple):
+    """A symbol left out. A tuple and no dataclass: a profile makes thousands of them.
+
+    Attributes:
+        symbol: as requested.
+        reason: the first that was found.
+        value: the number that failed a filter, or None.
+        filter: name of what failed; empty if no filter did.
+        attribute: the text that failed a filter, or empty.
+        close: USD, of a symbol that was scored, or None.
+    """
 
     symbol: str
     reason: Reason
     value: float | None = None
+    filter: str = ""
+    attribute: str = ""
+    close: float | None = None
 
 
 class Ledger:
@@ -30,11 +41,11 @@ class Ledger:
     def __repr__(self) -> str:
         return f"Ledger({len(self._open)} open, {len(self._omissions)} omitted)"
 
-    def omit(self, symbol: str, reason: Reason, value: float | None = None) -> None:
+    def omit(self, omission: Omission) -> None:
         """Record why a symbol is left out; the first reason stays. A symbol that was not requested is ignored."""
-        if symbol in self._open:
-            del self._open[symbol]
-            self._omissions[symbol] = Omission(symbol, reason, value)
+        if omission.symbol in self._open:
+            del self._open[omission.symbol]
+            self._omissions[omission.symbol] = omission
 
     def close(self, ranked: Iterable[str]) -> tuple[Omission, ...]:
         """Return every omission, by symbol; what is neither ranked nor omitted yet ran out of budget.
@@ -47,11 +58,14 @@ class Ledger:
                 raise ValueError(f"{symbol} has two outcomes, or was never requested")
             del self._open[symbol]
         for symbol in tuple(self._open):
-            self.omit(symbol, Reason.BUDGET_SPENT)
+            self.omit(Omission(symbol, Reason.BUDGET_SPENT))
         return tuple(self._omissions[symbol] for symbol in sorted(self._omissions))
 
 
-def counts(omissions: Iterable[Omission]) -> dict[Reason, int]:
-    """Count omissions by reason, in the order of the vocabulary."""
-    counted = Counter(omission.reason for omission in omissions)
-    return {reason: counted[reason] for reason in sorted(counted)}
+def counts(omissions: Iterable[Omission]) -> dict[tuple[Reason, str], int]:
+    """Count omissions by reason, and by factor where a filter of factors is the reason, in a fixed order."""
+    counted = Counter(
+        (omission.reason, omission.filter if omission.reason is Reason.FILTERED_FACTOR else "")
+        for omission in omissions
+    )
+    return {found: counted[found] for found in sorted(counted)}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from services.gateway.ledger import counts
 from services.gateway.result_hash import SUB_SCORES
@@ -17,15 +16,21 @@ from technic.v1 import gateway_service_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import numpy as np
+
     from services.gateway.clients import FetchPlan
     from services.gateway.ledger import Omission
-    from services.gateway.outcome import Accepted, Outcome
+    from services.gateway.outcome import Accepted, Outcome, Preview
+    from services.gateway.plans import Plans
     from services.gateway.progress import Progress
     from services.gateway.request import ScanRequest
 
 BATCH_BYTES = 1024 * 1024
+PREVIEW_ROWS = 100
 ROW_BYTES = 300
 """Bytes of a row without factors, generously: symbol, name, sector and numbers."""
+PLAN_COLUMNS = 6
+"""Columns of numbers that a trade plan takes."""
 
 
 def accepted(scan_id: str, event: Accepted) -> pb.ScanUniverseResponse:
@@ -57,28 +62,39 @@ def progress(state: Progress, budget_s: float) -> pb.ScanUniverseResponse:
 
 
 def row_batches(outcome: Outcome, request: ScanRequest) -> Iterator[pb.ScanUniverseResponse]:
-    """Give the first `top_count` rows, best first, in batches; one empty batch if there is no row."""
-    order = outcome.ranking.order[: request.top_count or None]
-    size = batch_size(len(SUB_SCORES) + len(request.factors))
-    for start in range(0, max(1, len(order)), size):
-        batch = _row_batch(outcome, request.factors, order[start : start + size])
-        batch.first_rank = start + 1
-        yield pb.ScanUniverseResponse(rows=batch)
+    """Give the first `top_count` rows of each list, best first, in batches; one empty batch if there is no row."""
+    lists = [outcome.ranking.order[: request.top_count or None]]
+    if request.selection.include_shorts:
+        lists.append(outcome.ranking.shorts[: request.top_count or None])
+    size = batch_size(len(SUB_SCORES) + len(request.factors) + (PLAN_COLUMNS if outcome.plans else 0))
+    for shorts, order in enumerate(lists):
+        for start in range(0, max(1, len(order)), size):
+            batch = _row_batch(outcome, request.factors, order[start : start + size])
+            batch.final, batch.first_rank, batch.shorts = True, start + 1, bool(shorts)
+            if outcome.plans:
+                batch.plans.CopyFrom(_plans(outcome.plans, order[start : start + size]))
+            yield pb.ScanUniverseResponse(rows=batch)
 
 
-def batch_size(factor_count: int) -> int:
-    """Return how many rows with so many factors stay under 1 MiB."""
-    return BATCH_BYTES // (ROW_BYTES + 8 * factor_count)
+def preview(seen: Preview, request: ScanRequest) -> pb.ScanUniverseResponse:
+    """Give the best rows so far, provisional ones, in one batch."""
+    order = seen.ranking.order[: min(request.top_count or PREVIEW_ROWS, PREVIEW_ROWS)]
+    batch = _row_batch(seen, request.factors, order)
+    batch.first_rank = 1
+    return pb.ScanUniverseResponse(rows=batch)
 
 
-def _row_batch(outcome: Outcome, factors: tuple[str, ...], rows: np.ndarray) -> pb.RowBatch:
+def batch_size(column_count: int) -> int:
+    """Return how many rows with so many columns of factors and plans stay under 1 MiB."""
+    return BATCH_BYTES // (ROW_BYTES + 8 * column_count)
+
+
+def _row_batch(outcome: Outcome | Preview, factors: tuple[str, ...], rows: np.ndarray) -> pb.RowBatch:
     candidates, ranking = outcome.candidates, outcome.ranking
     symbols = [candidates.symbols[row] for row in rows]
     known = [outcome.listing.attributes.get(symbol, Attributes()) for symbol in symbols]
-    missing = np.full(len(candidates.symbols), np.nan)
     columns = candidates.columns
     return pb.RowBatch(
-        final=True,
         symbols=symbols,
         names=[it.name for it in known],
         types=[number(it.type) for it in known],
@@ -86,8 +102,8 @@ def _row_batch(outcome: Outcome, factors: tuple[str, ...], rows: np.ndarray) -> 
         scores=ranking.scores[rows],
         tech_ratings=columns["tech_rating"][rows],
         signals=ranking.signals[rows].tolist(),
-        alpha_5=candidates.alphas.get("alpha_5", missing)[rows],
-        alpha_10=candidates.alphas.get("alpha_10", missing)[rows],
+        alpha_5=candidates.number("alpha_5")[rows],
+        alpha_10=candidates.number("alpha_10")[rows],
         closes=columns["close"][rows],
         market_caps=candidates.market_caps[rows],
         flags=ranking.flags[rows].tolist(),
@@ -96,6 +112,17 @@ def _row_batch(outcome: Outcome, factors: tuple[str, ...], rows: np.ndarray) -> 
             for name in dict.fromkeys((*SUB_SCORES, *factors))
             if name in columns
         ],
+    )
+
+
+def _plans(plans: Plans, rows: np.ndarray) -> pb.TradePlans:
+    return pb.TradePlans(
+        entries=plans.entries[rows],
+        stops=plans.stops[rows],
+        targets=plans.targets[rows],
+        shares=plans.shares[rows].tolist(),
+        share_caps=plans.share_caps[rows].tolist(),
+        no_plans=plans.no_plans[rows].tolist(),
     )
 
 
@@ -111,11 +138,14 @@ def result(
         provider=outcome.listing.provider,
         simulated=outcome.listing.simulated,
         profile=request.profile,
-        budget_spent=Reason.BUDGET_SPENT in by_reason or fetch.ready_count < fetch.wanted_count,
+        budget_spent=(Reason.BUDGET_SPENT, "") in by_reason or fetch.ready_count < fetch.wanted_count,
         requested_count=outcome.universe.requested_count,
-        scored_count=len(outcome.ranking.order),
+        scored_count=len(outcome.ranking.rows),
         omitted_count=len(omissions),
-        omission_counts=[pb.OmissionCount(reason=number(reason), count=count) for reason, count in by_reason.items()],
+        omission_counts=[
+            pb.OmissionCount(reason=number(reason), count=count, filter=name)
+            for (reason, name), count in by_reason.items()
+        ],
         omissions=[_omission(omission) for omission in omissions] if request.include_ledger else [],
         regime=regime_to_message(outcome.regime),
         result_hash=outcome.hash,
@@ -130,6 +160,9 @@ def result(
         fetch_plan=_fetch_plan(fetch.decided),
         provisional=outcome.listing.provisional,
         week_running=outcome.week_running,
+        style=request.style,
+        horizon=outcome.horizon,
+        plan_terms=pb.PlanTerms(**asdict(outcome.plans.terms)) if outcome.plans else None,
         coverage=pb.AttributeCoverage(**coverage(outcome.universe, outcome.listing)._asdict()),
     )
     return pb.ScanUniverseResponse(result=message)
@@ -147,5 +180,11 @@ def _fetch_plan(plan: FetchPlan | None) -> fetcher_service_pb2.FetchPlan | None:
 
 
 def _omission(omission: Omission) -> vocabulary_pb2.Omission:
-    reason = number(omission.reason)
-    return vocabulary_pb2.Omission(symbol=omission.symbol, reason=reason, value=omission.value)
+    return vocabulary_pb2.Omission(
+        symbol=omission.symbol,
+        reason=number(omission.reason),
+        value=omission.value,
+        filter=omission.filter,
+        attribute=omission.attribute,
+        close=omission.close,
+    )

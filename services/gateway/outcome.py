@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from services.gateway.candidates import Candidates
     from services.gateway.clients import FetchState
     from services.gateway.ledger import Omission
-    from services.gateway.ranking import Candidates, Ranking
+    from services.gateway.plans import Plans
+    from services.gateway.ranking import Ranking
     from services.gateway.universe import Listing, Universe
     from services.market.regime import Regime
 
@@ -22,6 +24,15 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What is scored so far: the session, the candidates in symbol order, and the rows among them."""
+
+    listing: Listing
+    candidates: Candidates
+    ranking: Ranking
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a scan came to.
 
@@ -30,6 +41,8 @@ class Outcome:
         universe: what was requested.
         candidates: all scored symbols, in symbol order.
         ranking: the rows among them.
+        plans: trade plans of all candidates, if they were asked for.
+        horizon: sessions that the style looks ahead.
         omissions: every omission, by symbol.
         regime: the state of the market; empty if the scorer did not get that far.
         fetch: sessions there and wanted, provider calls.
@@ -43,6 +56,8 @@ class Outcome:
     universe: Universe
     candidates: Candidates
     ranking: Ranking
+    plans: Plans | None
+    horizon: int
     omissions: tuple[Omission, ...]
     regime: Regime
     fetch: FetchState

@@ -1,68 +1,97 @@
 """From factors and alphas to ranked rows: percentiles, the score, flags, filters, the order. Pure and vectorised."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.gateway.candidates import Candidates, Floats
+from services.gateway.filters import select
 from services.gateway.ledger import Omission
-from services.market.scoring import FlagThresholds, Profile, ScoringConfig
+from services.gateway.order import bound_sectors, ordered
+from services.gateway.selection import EVERYTHING, Selection, Sort
+from services.market.scoring import FlagThresholds, RatingWeights, ScoringConfig
 from services.market.signals import signals
-from services.market.vocabulary import Flag, Reason, SymbolType
+from services.market.trading import Profile, Style
+from services.market.vocabulary import SHORTS, Flag, SymbolType
 
-Floats = NDArray[np.float64]
-STOCKS = (SymbolType.COMMON, SymbolType.ADR)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """All symbols scored in a scan, in symbol order: the order in which sums are taken.
-
-    Attributes:
-        symbols: (symbol,) ascending.
-        types: (symbol,) int, numbers of `SymbolType`.
-        market_caps: (symbol,) float64, USD; NaN = unknown.
-        columns: those of factors, sub-scores and tech_rating that are read, by name, each (symbol,) float64; NaN =
-            undefined.
-        flags: (symbol,) uint32, bits of `Flag` that the scorer and the models set.
-        alphas: predicted return by role (alpha_5, alpha_10), (symbol,) float64, fractions; empty without models.
-    """
-
-    symbols: tuple[str, ...]
-    types: NDArray[np.int64]
-    market_caps: Floats
-    columns: dict[str, Floats]
-    flags: NDArray[np.uint32]
-    alphas: dict[str, Floats]
+STOCKS: Final = (SymbolType.COMMON, SymbolType.ADR)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Rows in their order, best first, as positions in the candidates; and what the filters took out."""
+    """What became of the candidates; rows are positions in them.
+
+    Attributes:
+        order: rows in their order, best first.
+        shorts: short candidates in theirs, if they are a list of their own; empty otherwise.
+        scores: (symbol,) float64, 0 to 100.
+        signals: (symbol,) int, numbers of `Signal`.
+        flags: (symbol,) uint32, bits of `Flag`.
+        omissions: what was filtered.
+    """
 
     order: NDArray[np.int64]
+    shorts: NDArray[np.int64]
     scores: Floats
     signals: NDArray[np.int64]
     flags: NDArray[np.uint32]
     omissions: tuple[Omission, ...]
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """All rows, of both lists."""
+        return np.concatenate((self.order, self.shorts))
 
-def rank(candidates: Candidates, config: ScoringConfig, profile: Profile) -> Ranking:
-    """Score all candidates, take out what the profile does not allow, and put the rest in order.
 
-    Percentiles are taken over all candidates, before filters. Order: score descending, then symbol.
+def rank(
+    candidates: Candidates,
+    config: ScoringConfig,
+    profile: Profile,
+    style: Style | None = None,
+    selection: Selection = EVERYTHING,
+) -> Ranking:
+    """Score all candidates, take out what profile and selection do not allow, and put the rest in order.
+
+    Percentiles are taken over all candidates, before filters.
+
+    Args:
+        candidates: all scored symbols, rated by `rate_by` for the style.
+        config: weights and thresholds.
+        profile: limits of rows.
+        style: weights of the alphas; None for the default one.
+        selection: filters, order, lists.
     """
-    scores = score(candidates, config)
-    keep, omissions = _filter(candidates, scores, profile)
-    kept = np.flatnonzero(keep)
+    scores = score(candidates, config, style)
+    found = signals(candidates.columns["tech_rating"], config.signals)
+    short = np.isin(found, SHORTS) if selection.include_shorts else np.zeros(len(found), np.bool_)
+    keep, omissions = select(candidates, scores, short, profile, selection)
+    lists = []
+    for rows, default in ((keep & ~short, Sort("score")), (keep & short, Sort("score", ascending=True))):
+        order = ordered(np.flatnonzero(rows), candidates, scores, selection.sort or default)
+        order, crowded = bound_sectors(order, candidates, selection.max_per_sector)
+        lists.append(order)
+        omissions += crowded
     return Ranking(
-        order=kept[np.argsort(-scores[kept], kind="stable")],
+        order=lists[0],
+        shorts=lists[1],
         scores=scores,
-        signals=signals(candidates.columns["tech_rating"], config.signals),
+        signals=found,
         flags=candidates.flags | _flags(candidates, config.flags),
         omissions=omissions,
     )
+
+
+def rate_by(style: Style, candidates: Candidates, weights: RatingWeights) -> Candidates:
+    """Return the candidates with TechRating as the style has it: without the sub-scores that it leaves out."""
+    columns = candidates.columns
+    left_out = [getattr(weights, part) * columns[f"{part}_score"] for part in style.rating_without]
+    if not left_out:
+        return candidates
+    rating = np.subtract.reduce([columns["tech_rating"], *left_out])
+    return replace(candidates, columns=columns | {"tech_rating": rating})
 
 
 def percentile(values: Floats) -> Floats:
@@ -86,16 +115,17 @@ def standardise(values: Floats) -> Floats:
     return (values - mean) / deviation if deviation > 0 else values * 0.0
 
 
-def score(candidates: Candidates, config: ScoringConfig) -> Floats:
+def score(candidates: Candidates, config: ScoringConfig, style: Style | None = None) -> Floats:
     """Return (symbol,) float64, 0 to 100: the weighted percentiles of scoring.md's "Score".
 
-    Without alphas their weight goes to TechRating.
+    Without alphas their weight goes to TechRating. The style weighs them; None is the default one.
     """
+    alpha_weights = style.alpha_weights if style else config.alpha_weights
     weights, columns = config.score_weights, candidates.columns
     tech_rating = percentile(columns["tech_rating"])
     alpha = tech_rating
     if candidates.alphas:
-        blended = [weight * standardise(candidates.alphas[role]) for role, weight in config.alpha_weights.items()]
+        blended = [weight * standardise(candidates.alphas[role]) for role, weight in alpha_weights.items()]
         alpha = percentile(np.sum(blended, axis=0))
     return 100 * (
         weights.tech_rating * tech_rating
@@ -119,23 +149,3 @@ def _flags(candidates: Candidates, bounds: FlagThresholds) -> NDArray[np.uint32]
     for flag, condition in conditions.items():
         flags[condition] |= np.uint32(flag)
     return flags
-
-
-def _filter(candidates: Candidates, scores: Floats, profile: Profile) -> tuple[NDArray[np.bool_], tuple[Omission, ...]]:
-    """Apply a profile's limits in a fixed order; the first that fails is the reason. Missing data never fails."""
-    columns = candidates.columns
-    limits = (
-        (Reason.FILTERED_ATR_PCT, columns["atr_pct_14"], profile.max_atr_pct, np.greater),
-        (Reason.FILTERED_PRICE, columns["close"], profile.min_price, np.less),
-        (Reason.FILTERED_DOLLAR_VOLUME, columns["dollar_vol_20"], profile.min_dollar_volume, np.less),
-        (Reason.FILTERED_SCORE, scores, profile.min_score, np.less),
-    )
-    keep = np.ones(len(candidates.symbols), np.bool_)
-    omissions: list[Omission] = []
-    for reason, values, limit, fails in limits:
-        if limit is None:
-            continue
-        failing = keep & fails(values, limit)
-        keep &= ~failing
-        omissions += [Omission(candidates.symbols[n], reason, float(values[n])) for n in np.flatnonzero(failing)]
-    return keep, tuple(omissions)

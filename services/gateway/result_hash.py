@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from services.gateway.candidates import Candidates
 from services.gateway.ledger import Omission
-from services.gateway.ranking import Candidates, Ranking
+from services.gateway.ranking import Ranking
 
 SUB_SCORES = ("trend_score", "momentum_score", "volume_score", "oscillator_score", "breakout_score")
 
@@ -27,7 +28,7 @@ def result_hash(
     digest = hashlib.sha256()
     for text in (as_of, *(f"{part}={version}" for part, version in sorted(versions.items()))):
         digest.update(f"{text}\n".encode())
-    rows = np.sort(ranking.order)
+    rows = np.sort(ranking.rows)
     numbers = [ranking.scores, candidates.columns["tech_rating"], *(candidates.columns[name] for name in SUB_SCORES)]
     missing = np.full(len(candidates.symbols), np.nan)
     numbers += [candidates.alphas.get(role, missing) for role in ("alpha_5", "alpha_10")]

@@ -3,9 +3,9 @@
 The algorithm, one function a step:
   1. `_list` asks the fetcher for the symbols and the inference server for its models.
   2. `universe.choose` makes up the requested symbols; the ledger opens with them.
-  3. `_score` streams factor blocks from the scorer, and each block on to the models.
+  3. `_score` streams factor blocks from the scorer, and each block on to the models; `Previews` of them go out.
   4. `_collect` takes the alphas; without them the scan goes on and says so.
-  5. `ranking.rank` scores, filters and orders what is there when the budget is spent or all is done.
+  5. `conclude` scores, filters and orders what is there when the budget is spent or all is done, and makes trade plans.
   6. The ledger closes: whatever has no outcome yet ran out of budget.
 """
 
@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.gateway import cross_section
-from services.gateway.clients import FetchState, Header, ScoredBlock, Scoring
-from services.gateway.ledger import Ledger
+from services.gateway.clients import EarlyBlock, FetchState, Header, ScoredBlock, Scoring
+from services.gateway.conclude import conclude, gather
+from services.gateway.ledger import Ledger, Omission
 from services.gateway.models import check_features
 from services.gateway.outcome import Accepted, Outcome
+from services.gateway.previews import Previews
 from services.gateway.progress import Stage, Tracker
-from services.gateway.ranking import rank
-from services.gateway.request import require_known
-from services.gateway.result_hash import SUB_SCORES, result_hash
-from services.gateway.scored import Predictions, Scored
-from services.gateway.universe import Attributes, Listing, Universe, choose
+from services.gateway.request import require_names
+from services.gateway.result_hash import result_hash
+from services.gateway.scored import NOTHING, Scored
+from services.gateway.universe import Listing, Universe, choose, coverage, resolve, unfiltered
 from services.market.errors import BudgetSpentError, ConfigMismatchError, TechnicError
 from services.market.regime import Regime
 from services.market.weeks import WEEKLY_PREFIX, WEEKLY_SESSIONS, week_is_running
@@ -40,16 +41,18 @@ if TYPE_CHECKING:
     from services.gateway.alphas import AlphaStream, InferenceClient
     from services.gateway.clients import FetcherClient, ScorerClient
     from services.gateway.models import Model
+    from services.gateway.outcome import Preview
     from services.gateway.request import ScanRequest
+    from services.gateway.scored import Predictions
     from services.market.scoring import ScoringConfig
+
+    Emit = Callable[[Accepted | Preview], Awaitable[None]]
 
 RESERVE_S = 0.25
 RESERVE_SHARE = 0.2
 """Seconds, and at most this share of the budget, that ranking and sending the rows get."""
 DESCRIBE_S = 5.0
 """Seconds that models are waited for before a scan goes on without them."""
-RANKED_COLUMNS = ("tech_rating", *SUB_SCORES, "dollar_vol_20", "atr_pct_14", "close")
-"""Columns that ranking reads; putting blocks together copies, so of all 90 only these and the requested are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +71,24 @@ class Scanner:
     inference: InferenceClient
     config: ScoringConfig
 
-    async def scan(
-        self, request: ScanRequest, tracker: Tracker, accept: Callable[[Accepted], Awaitable[None]]
-    ) -> Outcome:
-        """Scan the universe of `request` within its budget.
+    async def scan(self, request: ScanRequest, tracker: Tracker, emit: Emit) -> Outcome:
+        """Scan the universe of `request` within its budget; what there is to tell before the end goes to `emit`.
 
         Raises:
             BudgetSpentError: the budget was spent before the symbols were known.
             TechnicError: a service or the provider failed.
         """
-        return await _Scan(self, request, tracker).run(accept)
+        return await _Scan(self, request, tracker, emit).run()
 
 
 class _Scan:
     """One running scan."""
 
-    def __init__(self, scanner: Scanner, request: ScanRequest, tracker: Tracker) -> None:
+    def __init__(self, scanner: Scanner, request: ScanRequest, tracker: Tracker, emit: Emit) -> None:
         self._scanner = scanner
         self._request = request
         self._tracker = tracker
+        self._emit = emit
         self._notices: list[str] = []
         self._scored = Scored()
         self._models: tuple[Model, ...] = ()
@@ -100,13 +102,14 @@ class _Scan:
         """Return seconds left for everything up to the last block."""
         return max(0.0, self._until - self._tracker.elapsed())
 
-    async def run(self, accept: Callable[[Accepted], Awaitable[None]]) -> Outcome:
+    async def run(self) -> Outcome:
         listing = await self._list()
+        self._request = resolve(self._request, listing)
         universe = choose(self._request, listing)
-        await accept(Accepted(listing, universe.requested_count))
+        await self._emit(Accepted(listing, universe.requested_count))
         ledger = Ledger((*universe.symbols, *(symbol for symbol, _ in universe.omissions)))
         for symbol, reason in universe.omissions:
-            ledger.omit(symbol, reason)
+            ledger.omit(Omission(symbol, reason))
         try:
             scoring = await self._score(universe, listing, ledger)
             predictions = await self._collect()
@@ -155,16 +158,22 @@ class _Scan:
         if not universe.symbols:
             return None
         began = self._tracker.elapsed()
+        until = asyncio.get_running_loop().time() + self._left()
+        previews = Previews(self._request, self._scanner.config, listing, self._emit, until)
 
-        async def take(event: Header | FetchState | ScoredBlock) -> None:
+        async def take(event: Header | FetchState | EarlyBlock | ScoredBlock) -> None:
             if isinstance(event, ScoredBlock):
                 await self._take_block(event, ledger, len(universe.symbols), began)
+                await previews.show(self._scored, self._columns)
+            elif isinstance(event, EarlyBlock):
+                await previews.take_early(event.block, self._open_stream)
             elif isinstance(event, FetchState):
                 requests = event.request_total - self._request_total
                 if event.symbols_wanted:
                     self._tracker.fetched_symbols(event.symbols_ready, event.symbols_wanted, requests)
                 else:
                     self._tracker.fetched(event.ready_count, event.wanted_count, requests)
+                await previews.show_early(self._columns)
             else:
                 self._take_header(event)
 
@@ -180,6 +189,7 @@ class _Scan:
         except BudgetSpentError:
             return None
         finally:
+            await previews.close()
             self._tracker.timed("score", began)
 
     def _take_header(self, header: Header) -> None:
@@ -187,24 +197,27 @@ class _Scan:
         self._columns = header.column_versions
         if header.config_hash != self._scanner.config.config_hash:
             raise ConfigMismatchError("the scorer runs with another scoring configuration: deploy one version of both")
-        require_known("factors", self._request.factors, (*self._columns, *cross_section.NAMES))
+        require_names(self._request, (*self._columns, *cross_section.NAMES))
         try:
             check_features(self._models, self._columns)
         except TechnicError as error:
             self._without_alphas(error)
-        if self._models:
-            self._stream = self._scanner.inference.stream(self._models, self._left() + RESERVE_S / 2)
+        self._stream = self._open_stream()
 
     async def _take_block(self, block: ScoredBlock, ledger: Ledger, total_count: int, began: float) -> None:
         if self._tracker.stage is not Stage.SCORE:
             self._tracker.timed("fetch", began)
             self._tracker.enter(Stage.SCORE, total_count)
         for symbol, reason in block.omissions:
-            ledger.omit(symbol, reason)
+            ledger.omit(Omission(symbol, reason))
         self._scored.add(block)
         self._tracker.scored(len(block.symbols) + len(block.omissions), len(block.symbols))
         if self._stream is not None and block.symbols:
             await self._stream.send(block.columns, len(block.symbols))
+
+    def _open_stream(self) -> AlphaStream | None:
+        left = self._left() + RESERVE_S / 2
+        return self._scanner.inference.stream(self._models, left) if self._models else None
 
     async def _collect(self) -> Predictions:
         """Take the alphas; without them their weight goes to TechRating."""
@@ -216,7 +229,7 @@ class _Scan:
             self._without_alphas(error)
         finally:
             self._tracker.timed("infer", began)
-        return Predictions({}, {})
+        return NOTHING
 
     def _finish(
         self,
@@ -228,21 +241,11 @@ class _Scan:
     ) -> Outcome:
         """Rank what is there and close the ledger."""
         began = self._tracker.elapsed()
-        config = self._scanner.config
         self._tracker.enter(Stage.RANK, len(universe.symbols))
-        asked = self._request.factors
-        read = dict.fromkeys((*RANKED_COLUMNS, *asked, *cross_section.inputs(asked)))
-        names = tuple(name for name in read if name in self._columns) or RANKED_COLUMNS
-        candidates = self._scored.candidates(names, listing.attributes, predictions)
-        if self._columns:
-            sectors = [listing.attributes.get(symbol, Attributes()).sector for symbol in candidates.symbols]
-            ranks = cross_section.ranks(asked, candidates.columns, sectors)
-            candidates = replace(candidates, columns=candidates.columns | ranks)
-        ranking = rank(candidates, config, config.profiles[self._request.profile])
-        for omission in ranking.omissions:
-            ledger.omit(omission.symbol, omission.reason, omission.value)
-        omissions = ledger.close(candidates.symbols[row] for row in ranking.order)
+        candidates = gather(self._request, self._scored, self._columns, listing.attributes, predictions)
+        ended = conclude(self._request, self._scanner.config, candidates, ledger)
         versions, fetch = self._versions(), self._fetch_state(universe, scoring)
+        gaps = unfiltered(self._request.selection, coverage(universe, listing))
         if not universe.requested_count:
             listed = len(listing.attributes)
             self._notices.append(f"nothing to scan: none of the {listed:,} listed symbols is asked for")
@@ -252,14 +255,16 @@ class _Scan:
         outcome = Outcome(
             listing=listing,
             universe=universe,
-            candidates=candidates,
-            ranking=ranking,
-            omissions=omissions,
+            candidates=ended.candidates,
+            ranking=ended.ranking,
+            plans=ended.plans,
+            horizon=self._scanner.config.styles[self._request.style].horizon,
+            omissions=ended.omissions,
             regime=scoring.regime if scoring else Regime(),
             fetch=fetch,
             versions=versions,
-            hash=result_hash(listing.as_of, versions, candidates, ranking, omissions),
-            notices=(*self._notices, *listing.notices, *fetch.notices),
+            hash=result_hash(listing.as_of, versions, ended.candidates, ended.ranking, ended.omissions),
+            notices=(*self._notices, *listing.notices, *fetch.notices, *gaps),
             week_running=week_running,
         )
         self._tracker.timed("rank", began)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.gateway.ranking import Candidates
+from services.gateway.candidates import Candidates
 from services.gateway.universe import Attributes
 from services.market.vocabulary import Flag
 
@@ -33,6 +33,10 @@ class Predictions:
     outliers: Mapping[str, NDArray[np.bool_]]
 
 
+NOTHING = Predictions({}, {})
+"""What is said without models."""
+
+
 class Scored:
     """Collects factor blocks in the order in which they come, which is the order of the alphas too."""
 
@@ -41,6 +45,9 @@ class Scored:
 
     def __repr__(self) -> str:
         return f"Scored({len(self._blocks)} blocks)"
+
+    def __len__(self) -> int:
+        return len(self._blocks)
 
     def add(self, block: ScoredBlock) -> None:
         """Keep a block."""
@@ -76,4 +83,7 @@ class Scored:
             columns=columns,
             flags=flags,
             alphas={role: values[order] for role, values in predictions.alphas.items()},
+            exchanges=tuple(it.exchange for it in known),
+            sectors=tuple(it.sector for it in known),
+            industries=tuple(it.industry for it in known),
         )

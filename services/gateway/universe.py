@@ -2,10 +2,12 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from services.gateway.request import ScanRequest
+from services.gateway.request import ScanRequest, spelled
+from services.gateway.selection import Selection
+from services.market import sectors
 from services.market.universe import find_symbol
 from services.market.vocabulary import Reason, SymbolType
 
@@ -23,6 +25,7 @@ class Attributes(NamedTuple):
     sector: str = ""
     market_cap: float = float("nan")
     exchange: str = ""
+    industry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Coverage(NamedTuple):
     exchange_count: int
     sector_count: int
     market_cap_count: int
+    industry_count: int
 
 
 def coverage(universe: Universe, listing: Listing) -> Coverage:
@@ -83,7 +87,40 @@ def coverage(universe: Universe, listing: Listing) -> Coverage:
         exchange_count=sum(it.exchange != "" for it in known),
         sector_count=sum(it.sector != "" for it in known),
         market_cap_count=sum(not math.isnan(it.market_cap) for it in known),
+        industry_count=sum(it.industry != "" for it in known),
     )
+
+
+def unfiltered(selection: Selection, known: Coverage) -> tuple[str, ...]:
+    """Return a sentence for each attribute that rows are selected by and that is not known of every symbol."""
+    asked = {
+        "exchange": (bool(selection.exchanges), known.exchange_count),
+        "sector": (bool(selection.sectors or selection.max_per_sector), known.sector_count),
+        "industry": (bool(selection.industries), known.industry_count),
+        "market cap": (any(it.name == "market_cap" for it in selection.filters), known.market_cap_count),
+    }
+    return tuple(
+        f"the {name} is known of {count:,} of {known.symbol_count:,} symbols; the others stay, whatever was asked for"
+        for name, (used, count) in asked.items()
+        if used and count < known.symbol_count
+    )
+
+
+def resolve(request: ScanRequest, listing: Listing) -> ScanRequest:
+    """Return the request with exchanges, sectors and industries as the list spells them.
+
+    Raises:
+        InvalidRequestError: one of them is none that the list knows, or of those that industries lead to.
+    """
+    asked = request.selection
+    if not (asked.exchanges or asked.sectors or asked.industries):
+        return request
+    known = listing.attributes.values()
+    exchanges = spelled("exchanges", asked.exchanges, {it.exchange for it in known})
+    within = spelled("sectors", asked.sectors, {it.sector for it in known} | set(sectors.NAMES))
+    industries = spelled("industries", asked.industries, {it.industry for it in known})
+    found = replace(asked, exchanges=exchanges, sectors=within, industries=industries)
+    return replace(request, selection=found)
 
 
 def choose(request: ScanRequest, listing: Listing) -> Universe:

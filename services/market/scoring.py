@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from services.market.trading import DEFAULT_PROFILE, DEFAULT_STYLE, PlanRules, Profile, Style
+
 CONFIG_PATH = Path(__file__).with_name("scoring.toml")
 T = TypeVar("T")
 
@@ -97,22 +99,12 @@ class QualityRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
-    """A risk profile's limits; None is no limit. Fractions, USD, USD a session, score points."""
-
-    max_atr_pct: float | None = None
-    min_price: float | None = None
-    min_dollar_volume: float | None = None
-    min_score: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ScoringConfig:
     """Everything in `scoring.toml`.
 
     Attributes:
-        alpha_weights: weight of each model's z-scored alpha, by model role.
-        profiles: limits by profile name; `none` is always there.
+        profiles: by name; `none` is always there.
+        styles: trade styles by name; `swing` is always there, and what `technic evaluate` measures.
         config_hash: hex sha256 of the parsed values, so that a changed comment is no new configuration.
     """
 
@@ -121,11 +113,17 @@ class ScoringConfig:
     rating_weights: RatingWeights
     signals: SignalThresholds
     score_weights: ScoreWeights
-    alpha_weights: dict[str, float]
     flags: FlagThresholds
     quality: QualityRules
     profiles: dict[str, Profile]
+    styles: dict[str, Style]
+    plans: PlanRules
     config_hash: str
+
+    @property
+    def alpha_weights(self) -> dict[str, float]:
+        """Weight of each model's z-scored alpha in the score of the default style, by model role."""
+        return self.styles[DEFAULT_STYLE].alpha_weights
 
     @classmethod
     def load(cls, path: Path = CONFIG_PATH) -> Self:
@@ -143,16 +141,23 @@ class ScoringConfig:
             rating_weights=_build(RatingWeights, rating["weights"]),
             signals=_build(SignalThresholds, rating["signals"]),
             score_weights=_build(ScoreWeights, score["weights"]),
-            alpha_weights=dict(score["alpha_weights"]),
             flags=_build(FlagThresholds, table["flags"]),
             quality=_build(QualityRules, table["quality"] | {"base_ratios": tuple(table["quality"]["base_ratios"])}),
             profiles={name: _build(Profile, limits) for name, limits in table["profiles"].items()},
+            styles={name: _build_style(style) for name, style in table["styles"].items()},
+            plans=_build(PlanRules, table["plans"]),
             config_hash=digest,
         )
         weights = config.score_weights
         if abs(weights.tech_rating + weights.alpha + weights.dollar_volume + weights.atr_pct - 1) > 1e-12:
             raise ValueError(f"{path.name}: the weights of [score.weights] do not add up to 1")
+        if DEFAULT_PROFILE not in config.profiles or DEFAULT_STYLE not in config.styles:
+            raise ValueError(f"{path.name}: profile {DEFAULT_PROFILE} and style {DEFAULT_STYLE} must be there")
         return config
+
+
+def _build_style(values: dict[str, Any]) -> Style:
+    return _build(Style, values | {"rating_without": tuple(values.get("rating_without", ()))})
 
 
 def _build(kind: type[T], values: dict[str, Any]) -> T:

@@ -22,6 +22,21 @@ REAL_ESTATE: Final = "Real Estate"
 MATERIALS: Final = "Basic Materials"
 TELECOMMUNICATIONS: Final = "Telecommunications"
 MISCELLANEOUS: Final = "Miscellaneous"
+NAMES: Final = (
+    TECHNOLOGY,
+    HEALTH_CARE,
+    FINANCE,
+    DISCRETIONARY,
+    STAPLES,
+    INDUSTRIALS,
+    ENERGY,
+    UTILITIES,
+    REAL_ESTATE,
+    MATERIALS,
+    TELECOMMUNICATIONS,
+    MISCELLANEOUS,
+)
+"""All twelve."""
 
 _BEGINS: Final = (
     # Agriculture, forestry, fishing

@@ -37,6 +37,12 @@ class Reason(IntEnum):
     FILTERED_PRICE = 10
     FILTERED_DOLLAR_VOLUME = 11
     FILTERED_SCORE = 12
+    FILTERED_MARKET_CAP = 13
+    FILTERED_FACTOR = 14
+    FILTERED_EXCHANGE = 15
+    FILTERED_SECTOR = 16
+    FILTERED_SECTOR_COUNT = 17
+    FILTERED_INDUSTRY = 18
 
 
 class Flag(IntFlag):
@@ -67,6 +73,28 @@ class Signal(IntEnum):
     AVOID = 3
     SHORT = 4
     STRONG_SHORT = 5
+
+
+LONGS = (Signal.STRONG_LONG, Signal.LONG)
+SHORTS = (Signal.STRONG_SHORT, Signal.SHORT)
+
+
+class ShareCap(IntEnum):
+    """What bounds the shares of a trade plan."""
+
+    RISK = 1
+    VOLUME = 2
+    ACCOUNT = 3
+
+
+class NoPlan(IntEnum):
+    """Why a row has no trade plan."""
+
+    NO_SIGNAL = 1
+    MISSING_DATA = 2
+    ATR_TOO_SMALL = 3
+    STOP_NOT_POSITIVE = 4
+    TARGET_NOT_POSITIVE = 5
 
 
 class Trend(IntEnum):

@@ -10,6 +10,7 @@ from services.scorer.bars import FetchState
 from services.scorer.factors.spec import Family
 from services.scorer.factors.weekly import WEEKLY
 from services.scorer.remembered import ScoreRequest
+from services.scorer.scoring_run import EarlyBlock
 from technic.v1 import scorer_service_pb2 as pb
 from technic.v1 import scorer_service_pb2_grpc
 
@@ -49,13 +50,13 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
         )
         await context.write(pb.ScoreUniverseResponse(header=header))
 
-        async def emit(event: FetchState | ScoredBlock) -> None:
+        async def emit(event: FetchState | ScoredBlock | EarlyBlock) -> None:
             await context.write(_message(event))
 
         left = context.time_remaining()
         timeout = None if left is None else max(0.0, left - MARGIN_S)
         asked = ScoreRequest(tuple(request.symbols), request.as_of, request.include_running, request.include_weekly)
-        summary = await self._scorer.score(asked, timeout, emit)
+        summary = await self._scorer.score(asked, timeout, emit, include_early=request.include_early)
         message = pb.ScoreSummary(
             fetch=summary.fetch.message,
             regime=regime_to_message(summary.regime),
@@ -92,13 +93,18 @@ def _factor(spec: FactorSpec, *, weekly: bool = False) -> pb.Factor:
     )
 
 
-def _message(event: FetchState | ScoredBlock) -> pb.ScoreUniverseResponse:
+def _message(event: FetchState | ScoredBlock | EarlyBlock) -> pb.ScoreUniverseResponse:
     if isinstance(event, FetchState):
         return pb.ScoreUniverseResponse(progress=event.message)
-    block = pb.FactorBlock(
-        symbols=event.symbols,
-        values=matrix_to_bytes(event.values),
-        flags=flags_to_bytes(event.flags),
-        omissions=omissions_to_messages(event.omissions),
+    if isinstance(event, EarlyBlock):
+        return pb.ScoreUniverseResponse(early_block=_factor_block(event.block))
+    return pb.ScoreUniverseResponse(block=_factor_block(event))
+
+
+def _factor_block(block: ScoredBlock) -> pb.FactorBlock:
+    return pb.FactorBlock(
+        symbols=block.symbols,
+        values=matrix_to_bytes(block.values),
+        flags=flags_to_bytes(block.flags),
+        omissions=omissions_to_messages(block.omissions),
     )
-    return pb.ScoreUniverseResponse(block=block)

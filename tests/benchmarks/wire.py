@@ -14,7 +14,7 @@ from services.gateway.models import ModelTerms
 from services.gateway.settings import GatewaySettings
 from services.market.panel import Panel
 from services.rpc.channel import open_channel
-from services.scorer.bars import BarClient
+from services.scorer.bars import BarClient, BarRequest
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.floors import socket_copy
 from tests.benchmarks.scale import AS_OF, BLOCK, SESSIONS, Scale
@@ -44,7 +44,7 @@ async def measure_bars(stack: Stack, scale: Scale) -> AsyncIterator[Figure]:
         for _ in range(scale.repeats + 1):
             received = 0
             began = time.perf_counter()
-            await client.stream(symbols, AS_OF.isoformat(), SESSIONS, _WITHIN_S, take)
+            await client.stream(BarRequest(symbols, AS_OF.isoformat(), SESSIONS), _WITHIN_S, take)
             seconds.append(time.perf_counter() - began)
             copies.append(socket_copy(len(symbols)))
     yield Figure(

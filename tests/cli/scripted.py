@@ -32,7 +32,7 @@ ERRORS = {
 
 
 class ScriptedGateway(gateway_service_pb2_grpc.GatewayServiceServicer):
-    """Scripts: FINE, PARTIAL, EMPTY, REAL (not simulated), RUNNING (provisional), HANG, CUT, CRASH, those of ERRORS."""
+    """Scripts: FINE, PARTIAL, EMPTY, TRADED, REAL (bars), RUNNING (provisional), HANG, CUT, CRASH, an error."""
 
     def __init__(self) -> None:
         self.requests: list[pb.ScanUniverseRequest] = []
@@ -93,7 +93,9 @@ def ending(script: str, *, ledger: bool) -> Iterator[pb.ScanUniverseResponse]:
     provisional.final = False
     yield pb.ScanUniverseResponse(rows=provisional)
     if script != "EMPTY":
-        yield pb.ScanUniverseResponse(rows=rows())
+        yield pb.ScanUniverseResponse(rows=traded_rows() if script == "TRADED" else rows())
+    if script == "TRADED":
+        yield pb.ScanUniverseResponse(rows=shorts())
     yield pb.ScanUniverseResponse(result=result(script, ledger=ledger))
 
 
@@ -118,12 +120,62 @@ def rows() -> pb.RowBatch:
     )
 
 
+def traded_rows() -> pb.RowBatch:
+    """Return the rows with trade plans: one, and two reasons why there is none."""
+    batch = rows()
+    batch.plans.CopyFrom(
+        pb.TradePlans(
+            entries=[1236.0, NAN, NAN],
+            stops=[1200.5, NAN, NAN],
+            targets=[1307.0, NAN, NAN],
+            shares=[2, 0, 0],
+            share_caps=[vocabulary_pb2.SHARE_CAP_RISK, *[vocabulary_pb2.SHARE_CAP_UNSPECIFIED] * 2],
+            no_plans=[
+                vocabulary_pb2.NO_PLAN_UNSPECIFIED,
+                vocabulary_pb2.NO_PLAN_NO_SIGNAL,
+                vocabulary_pb2.NO_PLAN_MISSING_DATA,
+            ],
+        )
+    )
+    return batch
+
+
+def shorts() -> pb.RowBatch:
+    """Return a short candidate with its plan."""
+    return pb.RowBatch(
+        final=True,
+        shorts=True,
+        first_rank=1,
+        symbols=["DOWN"],
+        names=["Down Inc"],
+        types=[vocabulary_pb2.SYMBOL_TYPE_COMMON],
+        sectors=["Energy"],
+        scores=[0.5],
+        tech_ratings=[-23.0],
+        signals=[vocabulary_pb2.SIGNAL_STRONG_SHORT],
+        alpha_5=[-0.01],
+        alpha_10=[-0.02],
+        closes=[0.5],
+        market_caps=[1e9],
+        flags=[0],
+        factors=[pb.FactorColumn(name="trend", values=[-3.0])],
+        plans=pb.TradePlans(
+            entries=[0.495],
+            stops=[0.5512],
+            targets=[0.3826],
+            shares=[1779],
+            share_caps=[vocabulary_pb2.SHARE_CAP_RISK],
+            no_plans=[vocabulary_pb2.NO_PLAN_UNSPECIFIED],
+        ),
+    )
+
+
 def result(script: str, *, ledger: bool) -> pb.ScanResult:
     """Return the result that closes a scan of five symbols."""
     reasons = (vocabulary_pb2.OMISSION_REASON_NO_DATA, vocabulary_pb2.OMISSION_REASON_FILTERED_PRICE)
     omissions = [
         vocabulary_pb2.Omission(symbol="NONE", reason=reasons[0]),
-        vocabulary_pb2.Omission(symbol="CHEAP", reason=reasons[1], value=0.5),
+        vocabulary_pb2.Omission(symbol="CHEAP", reason=reasons[1], value=0.5, filter="close", close=0.5),
     ]
     return pb.ScanResult(
         scan_id="00112233aabbccdd",
@@ -132,6 +184,9 @@ def result(script: str, *, ledger: bool) -> pb.ScanResult:
         simulated=script != "REAL",
         provisional=script == "RUNNING",
         profile="none",
+        style="position" if script == "TRADED" else "swing",
+        horizon=10,
+        plan_terms=pb.PlanTerms(account_usd=10_000, risk=0.01, target_rr=3) if script == "TRADED" else None,
         budget_spent=script == "PARTIAL",
         requested_count=5,
         scored_count=3,
@@ -152,6 +207,11 @@ def result(script: str, *, ledger: bool) -> pb.ScanResult:
         notices=["models did not answer"],
         fetch_plan=fetcher_service_pb2.FetchPlan(session_call_count=2, reason="2 sessions of the whole market"),
         coverage=pb.AttributeCoverage(
-            symbol_count=6000, type_count=5990, exchange_count=5980, sector_count=40, market_cap_count=3
+            symbol_count=6000,
+            type_count=5990,
+            exchange_count=5980,
+            sector_count=40,
+            market_cap_count=3,
+            industry_count=2,
         ),
     )

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from services.cli.table import SIMULATED_LABEL
+from technic.v1 import gateway_service_pb2 as pb
 from tests.cli.conftest import PATIENCE_S, Gateway, Technic, ended, line_with
 
 
@@ -45,6 +46,48 @@ async def test_flags_reach_the_gateway(gateway: Gateway, technic: Technic) -> No
     assert len(request.types) == 2
     assert (request.as_of, request.budget.seconds, request.top_count) == ("2025-09-30", 120, 0)
     assert (request.profile, request.include_ledger) == ("balanced", True)
+
+
+async def test_flags_of_rows_and_plans_reach_the_gateway(gateway: Gateway, technic: Technic) -> None:
+    rows = ("--filter", "rsi_14<=30", "--filter", "market_cap>=1B", "--sector", "Finance,Real Estate")
+    others = ("--exchange", "XNYS", "--industry", "Oil")
+    order = ("--sort", "rsi_14:asc", "--max-per-sector", "2", "--shorts", "--style", "position", "--factors", "rsi_14")
+    plans = ("--account", "25K", "--risk", "0.5%")
+    ended = await technic.run("scan", "--gateway", gateway.address, *rows, *others, *order, *plans)
+    assert ended.code == 0, ended.err
+    (request,) = gateway.script.requests
+    assert list(request.filters) == [pb.Filter(name="rsi_14", max=30), pb.Filter(name="market_cap", min=1e9)]
+    assert (list(request.sectors), list(request.exchanges)) == (["Finance", "Real Estate"], ["XNYS"])
+    assert list(request.industries) == ["Oil"]
+    assert (request.sort, request.max_per_sector) == (pb.Sort(name="rsi_14", ascending=True), 2)
+    assert (request.include_shorts, request.style, list(request.factors)) == (True, "position", ["rsi_14"])
+    assert request.plans == pb.PlanOptions(account_usd=25_000, risk=0.005)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet", "json", "table"])
+async def test_a_report_goes_to_a_file_in_any_form(gateway: Gateway, technic: Technic, form: str) -> None:
+    out = technic.home / "out" / f"rows.{form}"
+    command = ("scan", "--gateway", gateway.address, "--symbols", "TRADED", "--plans")
+    ended = await technic.run(*command, "--format", form, "--out", str(out))
+    assert (ended.code, ended.out) == (0, ""), ended.err
+    assert ended.err.splitlines()[-1] == f"{out}: 4 rows"
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    if form != "parquet":
+        assert (await technic.run(*command, "--format", form)).out == out.read_text()
+
+
+async def test_parquet_without_a_file_is_refused_before_the_scan(gateway: Gateway, technic: Technic) -> None:
+    ended = await technic.run("scan", "--gateway", gateway.address, "--format", "parquet")
+    assert ended.code == 2
+    assert "--out" in only_line(ended.err)
+    assert gateway.script.requests == []
+
+
+async def test_a_file_that_cannot_be_written_is_one_line(gateway: Gateway, technic: Technic) -> None:
+    (technic.home / "file").write_text("")
+    ended = await technic.run("scan", "--gateway", gateway.address, "--out", str(technic.home / "file" / "rows.csv"))
+    assert ended.code == 2
+    assert "cannot be written" in only_line(ended.err.splitlines()[-1])
 
 
 async def test_a_running_session_is_asked_for_and_labelled(gateway: Gateway, technic: Technic) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
+from services.fetcher.source import Pace
 from services.fetcher.store.store import Store
 from services.fetcher.store.stored_source import StoredSource
-from services.fetcher.stream_events import BarsVersion, Event, StreamRequest, StreamSummary, SymbolState
+from services.fetcher.stream_events import BarsVersion, EarlyPanel, Event, StreamRequest, StreamSummary, SymbolState
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split
@@ -36,6 +37,7 @@ class Sink:
         self.states: list[SyncState] = []
         self.symbol_states: list[SymbolState] = []
         self.versions: list[str] = []
+        self.early: list[Panel] = []
         self.summary: StreamSummary | None = None
 
     async def take(self, event: Event) -> None:
@@ -48,6 +50,8 @@ class Sink:
             self.symbol_states.append(event)
         elif isinstance(event, BarsVersion):
             self.versions.append(event.version)
+        elif isinstance(event, EarlyPanel):
+            self.early.append(event.panel)
         else:
             self.omissions.update(event)
 
@@ -174,6 +178,49 @@ async def test_a_hole_before_the_newest_sessions_goes_out_as_not_fetched(bars: B
     assert sink.panels[0].session_fetched.tolist() == [False] + [True] * (HISTORY - 1)
     assert np.isnan(sink.panels[0].close[0]).all()
     assert summary.ready_count == HISTORY - 1
+
+
+async def early_stream(source: FakeSource, *, include_early: bool = True) -> Sink:
+    """Stream two symbols while the oldest session fails a few times."""
+    source.failures = {SESSIONS[0]: [ProviderUnavailableError("down")] * 2}
+    store, sink = Store(source.index), Sink()
+    bars = Bars(StoredSource(source, store), source.index, SessionCache(10**8), store, early_sessions=EARLY)
+    until = asyncio.get_running_loop().time() + 5
+    try:
+        request = StreamRequest(("BB", "A"), until, 1, include_early=include_early)
+        sink.summary = await bars.stream(request, LATEST, HISTORY, sink.take)
+    finally:
+        await bars.close()
+    return sink
+
+
+async def test_the_newest_sessions_go_out_early_where_the_others_take_long(source: FakeSource) -> None:
+    source.known_splits = (Split("A", to_day_number(SESSIONS[3]), 1, 2),)
+    source.pace = Pace("", 2.0)
+    sink = await early_stream(source)
+    assert [panel.symbols for panel in sink.early] == [("BB",), ("A",)]
+    assert sink.symbols == ["BB", "A"]
+    for early, final in zip(sink.early, sink.panels, strict=True):
+        assert early.session_fetched.tolist() == [False, *[True] * (HISTORY - 1)]
+        assert final.session_fetched.all()
+        assert early.bars[:, 1:].tobytes() == final.bars[:, 1:].tobytes()
+        assert np.isnan(early.bars[:, 0]).all()
+    assert sink.summary is not None
+    assert sink.summary.ready_count == HISTORY
+
+
+async def test_early_blocks_go_out_again_with_more_sessions(
+    source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fetcher.early_blocks.MORE_SESSIONS", 1)
+    source.pace = Pace("", 2.0)
+    assert [panel.symbols for panel in (await early_stream(source)).early] == [("BB",), ("A",)] * 2
+
+
+async def test_nothing_goes_out_early_that_comes_soon_or_was_not_asked_for(source: FakeSource) -> None:
+    assert (await early_stream(source)).early == []
+    source.pace = Pace("", 2.0)
+    assert (await early_stream(source, include_early=False)).early == []
 
 
 async def test_a_provider_that_stays_down_is_asked_until_the_deadline_and_then_an_error(

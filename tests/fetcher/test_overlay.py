@@ -2,8 +2,8 @@
 
 import math
 
-from services.fetcher.reference.overlay import file_listings, overlaid
-from services.fetcher.source import Listing
+from services.fetcher.reference.overlay import completed, file_listings, overlaid
+from services.fetcher.source import Details, Listing
 from services.files.attributes import AttributeBook, Attributes
 from services.market.vocabulary import SymbolType
 
@@ -32,6 +32,15 @@ def test_a_cap_of_the_provider_stays_where_the_file_has_none() -> None:
     capped = Listing("T", "", SymbolType.COMMON, "", "", 5.0)
     book = AttributeBook({"T": Attributes("", SymbolType.UNKNOWN, "", "", NAN)})
     assert overlaid((capped,), book)[0].market_cap == 5.0
+
+
+def test_an_industry_of_the_file_counts() -> None:
+    book = AttributeBook({"BRK.B": Attributes("", SymbolType.UNKNOWN, "", "", NAN, industry="Insurers")})
+    (listing,) = overlaid((THEIRS,), book)
+    assert listing.industry == "Insurers"
+    assert completed(listing, Details("BRK.B", SymbolType.COMMON, "", "", NAN), NAN).industry == "Insurers"
+    assert file_listings(["BRK.B"], book)[0].industry == "Insurers"
+    assert overlaid((listing,), AttributeBook({"T": Attributes("", SymbolType.ETF, "", "", NAN)})) == (listing,)
 
 
 def test_a_test_issue_is_left_out() -> None:

@@ -14,12 +14,15 @@ from tests.files.conftest import LAST, Write
 
 
 def test_what_a_csv_file_knows_is_found_in_any_spelling(write: Write) -> None:
-    text = "Symbol,Name,Type,market_cap\nBRK.B,Berkshire,Common,1e12\nNA,Nano Labs,adr,\nBRK.B,again,etf,1\n"
+    header = "Symbol,Name,Type,market_cap,Industry\n"
+    text = f"{header}BRK.B,Berkshire,Common,1e12,Insurers\nNA,Nano Labs,adr,,\nBRK.B,again,etf,1,\n"
     book = read_attributes(write("universe.csv", text))
     for spelling in ("BRK.B", "BRK-B", "BRK/B"):
         found = book.get(spelling)
         assert found is not None
         assert (found.name, found.type, found.market_cap) == ("Berkshire", SymbolType.COMMON, 1e12)
+        assert found.industry == "Insurers"
+    assert book.describe("NA").industry == ""
     assert book.describe("NA").type == SymbolType.ADR
     assert math.isnan(book.describe("NA").market_cap)
     assert (book.get("T"), book.describe("T-WS").type) == (None, SymbolType.WARRANT)

@@ -9,10 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from services.gateway.candidates import Candidates
 from services.gateway.ledger import Omission
-from services.gateway.ranking import Candidates, percentile, rank, score, standardise
+from services.gateway.ranking import percentile, rank, rate_by, score, standardise
 from services.gateway.result_hash import SUB_SCORES, result_hash
-from services.market.scoring import Profile, ScoringConfig
+from services.gateway.selection import Selection, Sort
+from services.market.scoring import ScoringConfig
+from services.market.signals import signals
+from services.market.trading import Profile
 from services.market.vocabulary import Flag, Reason, Signal, SymbolType
 
 CONFIG = ScoringConfig.load()
@@ -90,39 +94,29 @@ def test_rows_are_ordered_by_score_then_symbol() -> None:
     assert len(keys) == 200
 
 
-@pytest.mark.parametrize("name", ["conservative", "balanced", "aggressive"])
-def test_a_profile_takes_out_what_it_names_with_the_failing_value(name: str) -> None:
-    given_, profile = candidates(), CONFIG.profiles[name]
-    ranking = rank(given_, CONFIG, profile)
-    kept = {given_.symbols[row] for row in ranking.order}
-    omitted = {omission.symbol: omission for omission in ranking.omissions}
-    assert kept.isdisjoint(omitted)
-    assert len(kept) + len(omitted) == 200
-    for row, symbol in enumerate(given_.symbols):
-        atr_pct, close = given_.columns["atr_pct_14"][row], given_.columns["close"][row]
-        dollar_volume, score_ = given_.columns["dollar_vol_20"][row], ranking.scores[row]
-        assert profile.max_atr_pct
-        assert profile.min_price
-        assert profile.min_dollar_volume
-        assert profile.min_score
-        expected = None
-        if atr_pct > profile.max_atr_pct:
-            expected = Omission(symbol, Reason.FILTERED_ATR_PCT, atr_pct)
-        elif close < profile.min_price:
-            expected = Omission(symbol, Reason.FILTERED_PRICE, close)
-        elif dollar_volume < profile.min_dollar_volume:
-            expected = Omission(symbol, Reason.FILTERED_DOLLAR_VOLUME, dollar_volume)
-        elif score_ < profile.min_score:
-            expected = Omission(symbol, Reason.FILTERED_SCORE, score_)
-        assert omitted.get(symbol) == expected
+@pytest.mark.parametrize("name", ["short_term_swing", "swing", "position"])
+def test_a_style_weighs_the_alphas_and_rates_as_it_says(name: str) -> None:
+    style, given_ = CONFIG.styles[name], candidates()
+    weights = {"short_term_swing": (0.6, 0.4), "swing": (0.4, 0.6), "position": (0.0, 1.0)}[name]
+    rating = given_.columns["tech_rating"] - (given_.columns["breakout_score"] if name == "position" else 0.0)
+    rated = rate_by(style, given_, CONFIG.rating_weights)
+    assert rated.columns["tech_rating"] == pytest.approx(rating, abs=1e-12)
+    z5, z10 = standardise(given_.alphas["alpha_5"]), standardise(given_.alphas["alpha_10"])
+    expected = 100 * (
+        0.50 * percentile(rating)
+        + 0.30 * percentile(weights[0] * z5 + weights[1] * z10)
+        + 0.10 * percentile(given_.columns["dollar_vol_20"])
+        + 0.10 * (1 - percentile(given_.columns["atr_pct_14"]))
+    )
+    ranking = rank(rated, CONFIG, Profile(), style)
+    assert ranking.scores == pytest.approx(expected, abs=1e-12)
+    assert ranking.signals.tolist() == signals(rated.columns["tech_rating"], CONFIG.signals).tolist()
 
 
-def test_missing_data_never_filters() -> None:
-    given_ = candidates(60)
-    for name in ("atr_pct_14", "close", "dollar_vol_20"):
-        given_.columns[name][:] = np.nan
-    ranking = rank(given_, CONFIG, replace(CONFIG.profiles["conservative"], min_score=None))
-    assert len(ranking.order) == 60
+def test_the_default_style_is_the_score_itself() -> None:
+    given_ = candidates()
+    assert rate_by(CONFIG.styles["swing"], given_, CONFIG.rating_weights) is given_
+    assert score(given_, CONFIG, CONFIG.styles["swing"]).tolist() == score(given_, CONFIG).tolist()
 
 
 def test_flags_of_caps_types_pins_and_small_cross_sections() -> None:
@@ -171,3 +165,10 @@ def test_signals_begin_at_their_thresholds() -> None:
     expected = [Signal.STRONG_LONG, Signal.LONG, Signal.LONG, Signal.AVOID, Signal.AVOID]
     expected += [Signal.SHORT, Signal.SHORT, Signal.STRONG_SHORT, Signal.AVOID]
     assert rank(given_, CONFIG, Profile()).signals.tolist() == expected
+
+
+def test_neither_order_nor_lists_change_the_hash() -> None:
+    given_, base = candidates(), _hash(candidates())
+    for selection in (Selection(include_shorts=True), Selection(sort=Sort("close"))):
+        ranking = rank(given_, CONFIG, Profile(), selection=selection)
+        assert result_hash("2025-09-30", VERSIONS, given_, ranking, [Omission("X", Reason.NO_DATA)]) == base

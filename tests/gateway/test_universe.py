@@ -2,8 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from services.gateway.request import ScanRequest
-from services.gateway.universe import Attributes, Coverage, Listing, choose, coverage
+from services.gateway.selection import Filter, Selection
+from services.gateway.universe import Attributes, Coverage, Listing, choose, coverage, resolve, unfiltered
+from services.market.errors import InvalidRequestError
 from services.market.vocabulary import DEFAULT_TYPES, Reason, SymbolType
 
 WHOLE = ScanRequest((), DEFAULT_TYPES, "", 90.0, 100, "none", include_ledger=False, factors=())
@@ -56,11 +60,51 @@ def test_given_symbols_of_other_types_are_omitted_by_name() -> None:
 
 def test_coverage_counts_what_is_known_of_every_requested_symbol() -> None:
     attributes = {
-        "FULL": Attributes("Full Inc", SymbolType.COMMON, "Finance", 1e9, "XNYS"),
+        "FULL": Attributes("Full Inc", SymbolType.COMMON, "Finance", 1e9, "XNYS", "Major Banks"),
         "BARE": Attributes("Bare Inc"),
         "FUND": Attributes("Fund", SymbolType.ETF, exchange="ARCX"),
     }
     listing = replace(LISTING, attributes=attributes)
-    assert coverage(choose(WHOLE, listing), listing) == Coverage(2, 1, 1, 1, 1)
+    assert coverage(choose(WHOLE, listing), listing) == Coverage(2, 1, 1, 1, 1, 1)
     named = replace(WHOLE, symbols=("FULL", "FUND", "NOSUCH"))
-    assert coverage(choose(named, listing), listing) == Coverage(3, 2, 2, 1, 1)
+    assert coverage(choose(named, listing), listing) == Coverage(3, 2, 2, 1, 1, 1)
+
+
+def test_attributes_are_taken_in_any_case_as_the_list_spells_them() -> None:
+    attributes = {"A": Attributes(exchange="XNYS", sector="Odd Things", industry="Oil"), "B": Attributes()}
+    listing = replace(LISTING, attributes=attributes)
+    asked = replace(
+        WHOLE, selection=Selection(exchanges=("xnys",), sectors=("odd things", "HEALTH CARE"), industries=("OIL",))
+    )
+    assert resolve(asked, listing).selection == Selection(
+        exchanges=("XNYS",), sectors=("Odd Things", "Health Care"), industries=("Oil",)
+    )
+    assert resolve(WHOLE, listing) is WHOLE
+
+
+@pytest.mark.parametrize(
+    ("selection", "text"),
+    [
+        (Selection(sectors=("Finances",)), "sectors: 'Finances' is unknown; did you mean 'Finance'"),
+        (Selection(industries=("Oil",)), "industries: 'Oil' is unknown; known are none"),
+        (Selection(exchanges=("XNYS",)), "exchanges: 'XNYS' is unknown; known are none"),
+    ],
+)
+def test_an_attribute_that_no_symbol_can_have_is_refused(selection: Selection, text: str) -> None:
+    with pytest.raises(InvalidRequestError, match=text):
+        resolve(replace(WHOLE, selection=selection), LISTING)
+
+
+def test_what_is_selected_by_and_not_known_of_all_is_said() -> None:
+    gaps, full = Coverage(10, 10, 9, 8, 7, 6), Coverage(10, 10, 10, 10, 10, 10)
+    by_all = Selection(
+        exchanges=("XNYS",), sectors=("Finance",), industries=("Oil",), filters=(Filter("market_cap", 1e9),)
+    )
+    assert [sentence.partition(";")[0] for sentence in unfiltered(by_all, gaps)] == [
+        "the exchange is known of 9 of 10 symbols",
+        "the sector is known of 8 of 10 symbols",
+        "the industry is known of 6 of 10 symbols",
+        "the market cap is known of 7 of 10 symbols",
+    ]
+    assert len(unfiltered(Selection(max_per_sector=1), gaps)) == 1
+    assert unfiltered(by_all, full) == unfiltered(Selection(), gaps) == ()

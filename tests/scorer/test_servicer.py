@@ -55,6 +55,7 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
         self.error: Exception | None = None
         self.version = ""
         self.bar_counts: dict[str, int] = {}
+        self.early_sessions = 0
         self.asked: list[fetcher_pb.StreamBarsRequest] = []
         self.seconds_left: list[float] = []
         self.hold = asyncio.Event()
@@ -77,6 +78,13 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
         present = [symbol for symbol in request.symbols if symbol not in self.absent]
         if self.version and request.known_version == self.version:
             present = []
+        for begin in range(0, len(present) if request.include_early and self.early_sessions else 0, self.size):
+            response = fetcher_pb.StreamBarsResponse()
+            block = panel(tuple(present[begin : begin + self.size]), request.history_count)
+            block.session_fetched[: -self.early_sessions] = False
+            block.bars[:, : -self.early_sessions] = np.nan
+            response.early_block.MergeFromString(b"".join(panel_parts(block)))
+            await context.write(response)
         for begin in range(0, len(present), self.size):
             response = fetcher_pb.StreamBarsResponse()
             block = panel(tuple(present[begin : begin + self.size]), request.history_count)
@@ -245,6 +253,28 @@ async def test_weekly_factors_come_behind_the_other_columns_which_stay_the_same(
     for spec in WEEKLY:
         place = columns.index(spec.name)
         assert [row[place] for row in longer.values()] == list(expected[spec.name])
+
+
+async def test_early_bars_are_scored_as_such_and_change_nothing_that_follows(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    symbols = [f"S{number}" for number in range(20)]
+    plain, events = await score(stub, symbols)
+    fetcher.early_sessions = 210
+    rows, events = await score(stub, symbols, include_early=True)
+    early = [event.early_block for event in events if event.HasField("early_block")]
+    assert [symbol for block in early for symbol in block.symbols] == symbols
+    flags = [flag for block in early for flag in flags_from_bytes(block.flags, len(block.symbols)).tolist()]
+    assert all(flag & Flag.EARLY_HISTORY for flag in flags)
+    assert {symbol: row.tobytes() for symbol, row in rows.items()} == {
+        symbol: row.tobytes() for symbol, row in plain.items()
+    }
+    columns = list(events[0].header.columns)
+    values = matrix_from_bytes(early[0].values, len(early[0].symbols), len(columns))
+    place = columns.index("rsi_2")
+    # Two sessions are in both; a recursion's seed is far away.
+    np.testing.assert_allclose(values[:, place], [rows[symbol][place] for symbol in early[0].symbols], rtol=1e-9)
+    assert np.isnan(values[:, columns.index("ret_252")]).all()
 
 
 async def test_another_version_is_scored_anew(

@@ -148,7 +148,7 @@ async def test_technic_does_what_the_readme_says(command: str, stack: Stack) -> 
         words += ["--gateway", stack.address]
     ran = await run(*words)
     assert ran.code == 0, ran.err
-    assert ran.out
+    assert ran.out or (ROOT / words[words.index("--out") + 1]).stat().st_size
 
 
 @pytest.mark.parametrize("command", [line for line in commands(".venv/bin/technic ") if lasting(line)])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from services.gateway.messages import batch_size
+from services.gateway.messages import PLAN_COLUMNS, batch_size
 from services.market.errors import InvalidRequestError, TechnicError
 from services.rpc.status import from_call
 from services.simulator.market import Market
@@ -187,9 +187,10 @@ async def test_weekly_factors_come_on_request_and_change_nothing_else(stack: Sta
     assert any("week of 2025-09-30 is still running" in notice for notice in scan.result.notices)
 
 
+@pytest.mark.parametrize("planned", [False, True])
 @pytest.mark.parametrize("factor_count", [0, 82])
-def test_a_batch_of_long_rows_stays_under_a_mebibyte(factor_count: int) -> None:
-    count = batch_size(factor_count)
+def test_a_batch_of_long_rows_stays_under_a_mebibyte(factor_count: int, planned: bool) -> None:  # noqa: FBT001  # a case
+    count = batch_size(factor_count + (PLAN_COLUMNS if planned else 0))
     numbers = [-1.0] * count
     batch = pb.RowBatch(symbols=["ABCDEFGHIJKL"] * count, names=["N" * 100] * count, sectors=["S" * 30] * count)
     batch.factors.extend(pb.FactorColumn(name=f"factor_{n}", values=numbers) for n in range(factor_count))
@@ -198,6 +199,13 @@ def test_a_batch_of_long_rows_stays_under_a_mebibyte(factor_count: int) -> None:
     batch.types.extend([vocabulary_pb2.SYMBOL_TYPE_COMMON] * count)
     batch.signals.extend([vocabulary_pb2.SIGNAL_LONG] * count)
     batch.flags.extend([4095] * count)
+    if planned:
+        batch.plans.entries.extend(numbers)
+        batch.plans.stops.extend(numbers)
+        batch.plans.targets.extend(numbers)
+        batch.plans.shares.extend([2**62] * count)
+        batch.plans.share_caps.extend([vocabulary_pb2.SHARE_CAP_ACCOUNT] * count)
+        batch.plans.no_plans.extend([vocabulary_pb2.NO_PLAN_UNSPECIFIED] * count)
     assert count > 100
     assert batch.ByteSize() <= 1024 * 1024
 

@@ -13,7 +13,7 @@ def file_listings(symbols: Iterable[str], book: AttributeBook) -> tuple[Listing,
     """Return the listings of `symbols` by a file alone, sorted, without issues that only test the exchange."""
     described = ((symbol, book.describe(symbol)) for symbol in sorted(symbols))
     return tuple(
-        Listing(symbol, known.name, known.type, known.exchange, known.sector, known.market_cap)
+        Listing(symbol, known.name, known.type, known.exchange, known.sector, known.market_cap, known.industry)
         for symbol, known in described
         if not known.test_issue
     )
@@ -40,6 +40,7 @@ def _overlaid(listing: Listing, known: Attributes | None) -> Listing:
         exchange=known.exchange or listing.exchange,
         sector=known.sector or listing.sector,
         market_cap=listing.market_cap if math.isnan(known.market_cap) else known.market_cap,
+        industry=known.industry or listing.industry,
     )
 
 
@@ -58,4 +59,5 @@ def completed(listing: Listing, details: Details, market_cap: float) -> Listing:
         exchange=listing.exchange or details.exchange,
         sector=listing.sector or sector_of(details.sic_code),
         market_cap=market_cap if math.isnan(listing.market_cap) else listing.market_cap,
+        industry=listing.industry,
     )
