@@ -37,7 +37,7 @@ class Model:
         self.size = len(content)
         self._device = device
         self._booster = _load(content, device)
-        ranges = np.array(card.feature_ranges or (), np.float32).reshape(-1, 2)
+        ranges = np.array(card.feature_ranges, np.float32).reshape(-1, 2)
         self._low, self._high = ranges.T
         width, names = self._booster.num_features(), self._booster.feature_names
         if width != len(card.features):
@@ -114,7 +114,7 @@ class Model:
             InvalidRequestError: as `predict`, or the card does not tell the ranges.
         """
         features = self._checked(features)
-        if self.card.feature_ranges is None:
+        if not self.card.feature_ranges:
             raise InvalidRequestError(
                 f"{self.card.name}/{self.card.version} cannot tell what is out of distribution: "
                 "its card has no feature ranges"

@@ -31,7 +31,7 @@ def describe_outputs(card: Card) -> list[Tensor]:
         Tensor(name=ALPHA, datatype="FP32", shape=[-1]),
         Tensor(name=CONTRIBUTIONS, datatype="FP32", shape=[-1, len(card.features) + 1]),
     ]
-    if card.feature_ranges is not None:
+    if card.feature_ranges:
         outputs.append(Tensor(name=OUT_OF_DISTRIBUTION, datatype="BOOL", shape=[-1]))
     return outputs
 

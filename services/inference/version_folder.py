@@ -13,9 +13,10 @@ from services.market.errors import ModelUnusableError
 
 CARD_FILE, MODEL_FILE = "card.json", "model.ubj"
 FILE_BYTES = {CARD_FILE: 2**20, MODEL_FILE: 2**26}
-"""Most bytes that each file of a version may have. No other file may lie beside them but NOTES_FILE."""
-NOTES_FILE = "README.md"
-"""The card in words; never read here."""
+"""Most bytes that each file of a version may have. No other file may lie beside them but those of NOTES."""
+NOTES_FILE, REPORT_FILE = "README.md", "report.html"
+NOTES = (NOTES_FILE, REPORT_FILE)
+"""The card in words, and in plots; never read here."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 """What a model may be called: what begins so cannot leave the folder."""
 VERSION_LIMIT = 16
@@ -77,8 +78,7 @@ def read_version(folder: Path, device: Device = "cpu") -> Model:
 
 def _check_files(folder: Path) -> None:
     """Refuse by its name and kind whatever does not belong there, before anything is opened."""
-    files = {path.name: path for path in folder.iterdir() if not path.name.startswith(".")}
-    files.pop(NOTES_FILE, None)
+    files = {path.name: path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in NOTES}
     for name in sorted(files):
         if name.endswith(PICKLES):
             raise ModelUnusableError(

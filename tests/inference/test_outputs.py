@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 RANGES = ((-1.0, 1.0), (-2.0, 0.5), (0.1, 0.1))
 
 
-def model_of(width: int, ranges: tuple[tuple[float, float], ...] | None, seed: int = 0) -> Model:
+def model_of(width: int, ranges: tuple[tuple[float, float], ...] = (), seed: int = 0) -> Model:
     """Make a model of so many features, with these ranges on its card."""
     features = tuple(f"f{column}@1" for column in range(width))
     card = Card("alpha_5", 1, 5, features, 0.0, "0" * 64, "tests", feature_ranges=ranges)
@@ -61,6 +62,19 @@ def test_contributions_are_the_library_s_and_sum_to_the_alpha(
     assert np.ptp(parts[:, :3], axis=0).min() > 0
 
 
+def test_contributions_and_alphas_at_once_in_two_threads_are_those_of_one(
+    model: Model, block: NDArray[np.float32]
+) -> None:
+    rows = block[:20]
+    wanted = (model.contributions(rows).tobytes(), model.predict(block).tobytes())
+
+    def agrees(_: int) -> bool:
+        return (model.contributions(rows).tobytes(), model.predict(block).tobytes()) == wanted
+
+    with ThreadPoolExecutor(2) as threads:
+        assert all(threads.map(agrees, range(50)))
+
+
 def test_contributions_of_no_row_have_their_columns_and_of_too_many_are_refused(model: Model) -> None:
     assert model.contributions(np.empty((0, 3), np.float32)).shape == (0, 4)
     with pytest.raises(InvalidRequestError, match="at most 100 rows a request"):
@@ -73,7 +87,7 @@ def test_a_booster_that_knows_its_features_names_gives_contributions_too(booster
     card = Card("alpha_5", 1, 5, ("f0@1", "f1@1", "f2@1"), 0.0, "0" * 64, "tests")
     row = np.zeros((1, 3), np.float32)
     parts = Model(card, bytes(named.save_raw("ubj"))).contributions(row)
-    np.testing.assert_array_equal(parts, model_of(3, None).contributions(row))
+    np.testing.assert_array_equal(parts, model_of(3).contributions(row))
 
 
 @settings(deadline=None)
@@ -100,7 +114,7 @@ def test_the_ends_of_a_range_are_inside_and_their_neighbours_outside(model: Mode
 
 
 def test_without_ranges_a_model_does_not_offer_to_tell() -> None:
-    bare = model_of(3, None)
+    bare = model_of(3)
     assert [tensor.name for tensor in describe_outputs(bare.card)] == ["alpha", "contributions"]
     with pytest.raises(InvalidRequestError, match="its card has no feature ranges"):
         bare.out_of_distribution(np.zeros((1, 3), np.float32))

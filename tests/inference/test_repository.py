@@ -72,10 +72,10 @@ def test_beside_a_broken_newest_version_the_older_one_serves_and_readiness_tells
         ({"sha256": "abc"}, r"card\.json\.sha256"),
         ({"sha256": "0" * 64}, "sha256 differ"),
         ({"base": None}, r"card\.json\.base"),
-        ({"feature_ranges": [[0, 1]]}, "1 ranges for 3 features"),
-        ({"feature_ranges": [[0, 1], [0, 1], [2, 1]]}, "the range of rsi_14@2 ends below its beginning"),
-        ({"feature_ranges": [[0, 1], [0, 1], [0]]}, r"card\.json\.feature_ranges"),
-        ({"feature_ranges": [[0, 1], [0, 1], [0, None]]}, r"card\.json\.feature_ranges"),
+        ({"feature_ranges": [[0.0, 1.0]]}, "a range for each feature"),
+        ({"feature_ranges": [[0.0, 1.0], [2.0, 1.0], [0.0, 1.0]]}, "ends before it begins"),
+        ({"feature_ranges": [[0.0, None]] * 3}, r"card\.json\.feature_ranges"),
+        ({"feature_ranges": [[0.0]] * 3}, r"card\.json\.feature_ranges"),
     ],
 )
 def test_a_card_that_does_not_fit_makes_its_model_unusable(
@@ -182,8 +182,11 @@ def test_a_file_that_cannot_be_read_is_told_and_read_once_it_can(
     assert repository.model("alpha_5").card.version == 1
 
 
-def test_a_card_in_words_may_lie_beside_a_model(repository: ModelRepository, make_model: MakeModel) -> None:
+def test_a_card_in_words_and_in_plots_may_lie_beside_a_model(
+    repository: ModelRepository, make_model: MakeModel
+) -> None:
     (make_model() / "README.md").write_text("# alpha_5")
+    (make_model() / "report.html").write_text("<html>")
     repository.load_all()
     assert repository.ready
 

@@ -52,7 +52,7 @@ def ranged(tmp_path: Path) -> tuple[Path, list[str]]:
         place, card = card_of(folder, name)
         count = len(card["features"])
         ranges = [[0.0, 1e30]] * NARROWED + [[-1e30, 1e30]] * (count - NARROWED)
-        place.write_text(json.dumps(card | {"feature_ranges": ranges if name == "alpha_5" else None}))
+        place.write_text(json.dumps(card | {"feature_ranges": ranges if name == "alpha_5" else []}))
     names = card_of(folder, "alpha_5")[1]["features"][:NARROWED]
     return folder, [name.partition("@")[0] for name in names]
 

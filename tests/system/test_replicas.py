@@ -1,5 +1,6 @@
 """Two scorers and two inference servers behind one name, of which one dies in the middle of its answer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -34,36 +35,36 @@ from tests.system.conftest import Stack
 
 
 class DyingScorer(ScorerServiceServicer):
-    """Passes on what another scorer says, and dies after a number of blocks."""
+    """Passes on what another scorer says and, once it is mortal, dies after a number of blocks."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ScorerServiceStub(channel)
-        self.blocks = 1
-        self.deaths = 0
+        self.blocks: int | None = None
+        self.calls = self.deaths = 0
 
     async def ScoreUniverse(self, request: scorer_service_pb2.ScoreUniverseRequest, context: Any) -> None:  # noqa: N802
         """Begin to answer."""
-        sent = 0
-        request.known_version = ""
+        self.calls += 1
+        sent, request.known_version = 0, ""
         call = self._stub.ScoreUniverse(request, timeout=context.time_remaining())
         try:
             async for event in call:
-                if sent == self.blocks or event.HasField("summary"):
-                    break
+                if self.blocks is not None and (sent == self.blocks or event.HasField("summary")):
+                    self.deaths += 1
+                    raise ServiceUnavailableError("this scorer dies")
                 sent += event.HasField("block")
                 await context.write(event)
         finally:
             call.cancel()
-        self.deaths += 1
-        raise ServiceUnavailableError("this scorer dies")
 
 
 class DyingInference(GRPCInferenceServiceServicer):
-    """Describes the models of another server, and dies with the first block."""
+    """Describes the models of another server and, once it is mortal, dies with the first block."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = GRPCInferenceServiceStub(channel)
-        self.deaths = 0
+        self.mortal = False
+        self.calls = self.deaths = 0
 
     async def ModelMetadata(  # noqa: N802
         self, request: oip.ModelMetadataRequest, context: Any
@@ -72,11 +73,15 @@ class DyingInference(GRPCInferenceServiceServicer):
         answer: oip.ModelMetadataResponse = await self._stub.ModelMetadata(request, timeout=context.time_remaining())
         return answer
 
-    async def ModelStreamInfer(self, requests: AsyncIterator[oip.ModelInferRequest], context: Any) -> None:  # noqa: N802, ARG002
-        """Read a block."""
-        await anext(requests)
-        self.deaths += 1
-        raise ServiceUnavailableError("this server dies")
+    async def ModelStreamInfer(self, requests: AsyncIterator[oip.ModelInferRequest], context: Any) -> None:  # noqa: N802
+        """Read a block, or pass all on."""
+        self.calls += 1
+        if self.mortal:
+            await anext(requests)
+            self.deaths += 1
+            raise ServiceUnavailableError("this server dies")
+        async for answer in self._stub.ModelStreamInfer(requests, timeout=context.time_remaining()):
+            await context.write(answer)
 
 
 @dataclass
@@ -130,7 +135,18 @@ async def replicas(stack: Stack, tmp_path: Path) -> AsyncIterator[Replicas]:
         running = await serve(exits, await exits.enter_async_context(gateway.compose(settings)))
         channel = await exits.enter_async_context(open_channel(running.address))
         stub = gateway_service_pb2_grpc.GatewayServiceStub(channel)
-        yield Replicas(Stack(tmp_path, {"gateway": running}, stub), dying_scorer, dying_inference)
+        made = Replicas(Stack(tmp_path, {"gateway": running}, stub), dying_scorer, dying_inference)
+        await connected(made)
+        yield made
+
+
+async def connected(made: Replicas) -> None:
+    """Scan until each of the four servers was asked: which ones are connected first is chance."""
+    async with asyncio.timeout(30):
+        scans = 0
+        while not (0 < made.scorer.calls < scans and 0 < made.inference.calls < scans):
+            await made.stack.scan(symbols=[f"Q{scans}", "SPY"], top_count=0)
+            scans += 1
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 100])
@@ -151,7 +167,7 @@ async def test_what_an_inference_server_that_dies_did_not_say_another_one_does(
     stack: Stack, replicas: Replicas
 ) -> None:
     usual = await stack.scan(top_count=0)
-    replicas.scorer.blocks = 1
+    replicas.inference.mortal = True
     while replicas.inference.deaths < 2:
         # Other symbols each time, so that nothing is remembered.
         scan = await replicas.stack.scan(symbols=usual.symbols[replicas.inference.deaths :], top_count=0)
