@@ -103,9 +103,9 @@ class _Scan:
         self._request = resolve(self._request, listing)
         universe = choose(self._request, listing)
         await accept(Accepted(listing, universe.requested_count))
-        ledger = Ledger((*universe.symbols, *(symbol for symbol, _ in universe.omissions)))
-        for symbol, reason in universe.omissions:
-            ledger.omit(Omission(symbol, reason))
+        ledger = Ledger(universe.requested)
+        for omission in universe.omissions:
+            ledger.omit(omission)
         try:
             scoring = await self._score(universe, listing, ledger)
             alphas = await self._collect()
