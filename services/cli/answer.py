@@ -140,7 +140,8 @@ class FetchPlan:
 class ScanReport:
     """A whole scan. requested_count = scored_count + omitted_count; `timings` are seconds by stage.
 
-    `provisional`: as_of was still running. `fetch_plan`: None if the budget ended before there was one.
+    `provisional`: as_of was still running. `week_running`: so was its week; None if no weekly factor was asked for.
+    `fetch_plan`: None if the budget ended before there was one.
     `shorts`: short candidates, if they are a list of their own. `horizon`: sessions that the style looks ahead.
     `plan_terms`: None if no trade plans were asked for.
     """
@@ -174,3 +175,4 @@ class ScanReport:
     notices: tuple[str, ...]
     coverage: Coverage
     fetch_plan: FetchPlan | None
+    week_running: bool | None

@@ -29,6 +29,7 @@ def to_document(report: ScanReport, *, with_ledger: bool) -> dict[str, Any]:
         "provider": report.provider,
         "simulated": report.simulated,
         "provisional": report.provisional,
+        "week_running": report.week_running,
         "profile": report.profile,
         "style": report.style,
         "horizon": report.horizon,

@@ -4,71 +4,37 @@ It goes through five steps:
   1. `_plan` looks what of the window is in memory and stored, and chooses what to ask for (`plan.plan_fetch`).
   2. `_window` brings what is laid over raw bars: splits, and the bars so far of a session that still runs.
   3. `SessionSync.wait` brings whole sessions, or `SymbolSeries.bring` single symbols, until the deadline comes near.
-  4. `Blocks.send` cuts the raw bars of the next symbols and restates them for splits.
+     `EarlyBlocks` go out meanwhile if that takes long, so that there is something to see.
+  4. `Blocks.send` cuts the raw bars of the next symbols and restates them for splits, unless the caller has these
+     blocks already (`sent`).
   5. Symbols without a bar in whole sessions are asked for one by one where the plan affords it; the rest are omitted.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from services.fetcher.blocks import Blocks
 from services.fetcher.cache import SessionCache
+from services.fetcher.early_blocks import EarlyBlocks
 from services.fetcher.plan import FetchPlan, Holding, plan_fetch
 from services.fetcher.reference.reference import Reference
 from services.fetcher.reference.symbol_list import SymbolList
 from services.fetcher.running import RunningBars
+from services.fetcher.sent import Inputs, SentBlocks
 from services.fetcher.series import Omissions, SymbolSeries
 from services.fetcher.split_check import WAIT_S, SplitCheck
 from services.fetcher.store.stored_source import StoredSource
-from services.fetcher.sync import TICK_S, SessionSync, SyncState
+from services.fetcher.stream_events import BarsVersion, Emit, StreamRequest, StreamSummary, SymbolState
+from services.fetcher.sync import TICK_S, SessionSync
 from services.fetcher.window import Window
-from services.market import sessions as calendar
-from services.market.adjust import doubtful_symbols
 from services.market.errors import ProviderPlanError
-from services.market.panel import Panel
 from services.market.vocabulary import Reason
 
 REASONS_WAIT_S: Final = 2.0
 """Seconds that symbols without bars wait for the reference list, which tells the unknown ones from the others."""
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolState:
-    """How far symbols that are asked for one by one have come."""
-
-    ready_count: int
-    wanted_count: int
-
-
-Event = SyncState | SymbolState | Panel | Omissions
-"""What goes out next: progress, a block of bars, or symbols without any."""
-Emit = Callable[[Event], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamSummary:
-    """What a stream of bars came to.
-
-    Attributes:
-        as_of: the last session.
-        ready_count: sessions that are there.
-        wanted_count: sessions of the window.
-        refused_count: bars refused while it waited.
-        eta_s: seconds until the missing sessions could be there; None if none is, or nothing is known.
-        holding: what was there when the request came.
-        plan: what was to be asked for, symbols that no session turned out to have included.
-    """
-
-    as_of: date
-    ready_count: int
-    wanted_count: int
-    refused_count: int
-    eta_s: float | None
-    holding: Holding
-    plan: FetchPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +51,7 @@ class BarStreams:
         running: bars so far of a session that still runs.
         check: holds our restated bars against the source's own.
         blocks: cuts blocks.
+        sent: remembers which blocks went out.
         early_sessions: without so many of the newest sessions there is nothing to send.
     """
 
@@ -97,6 +64,7 @@ class BarStreams:
     running: RunningBars
     check: SplitCheck
     blocks: Blocks
+    sent: SentBlocks
     early_sessions: int
 
     def holding(self, sessions: Sequence[date]) -> Holding:
@@ -105,16 +73,12 @@ class BarStreams:
         stored = frozenset(s for s in sessions if s not in memory and self.source.is_stored(s))
         return Holding(tuple(sessions), memory, stored, self.sync.coming(sessions))
 
-    async def run(
-        self, symbols: Sequence[str], window: Window, until: float, size: int, emit: Emit, *, is_running: bool
-    ) -> StreamSummary:
-        """Send the bars of `symbols` in their order, then the omissions.
+    async def run(self, request: StreamRequest, window: Window, emit: Emit, *, is_running: bool) -> StreamSummary:
+        """Send the bars of the symbols in their order, then the omissions.
 
         Args:
-            symbols: without duplicates.
+            request: what is asked for.
             window: its sessions; nothing is laid over them yet.
-            until: the loop's time after which no call to the source is waited for.
-            size: symbols in a block.
             emit: takes what goes out.
             is_running: whether the last session still runs.
 
@@ -124,10 +88,10 @@ class BarStreams:
         loop = asyncio.get_running_loop()
         completed = window.sessions[:-1] if is_running else window.sessions
         holding = self.holding(completed)
-        plan = await self._plan(symbols, holding, until - loop.time())
+        plan = await self._plan(request.symbols, holding, request.until - loop.time())
         refused_before, began = self.sync.refused_count, loop.time()
-        stream = _Stream(self, replace(window, unreachable=plan.unreachable), plan, until, size, emit)
-        missing_count = await stream.run(symbols, completed, is_running=is_running)
+        stream = _Stream(self, request, replace(window, unreachable=plan.unreachable), plan, emit)
+        missing_count = await stream.run(completed, is_running=is_running)
         return StreamSummary(
             as_of=window.sessions[-1],
             ready_count=len(window.sessions) - missing_count,
@@ -148,25 +112,24 @@ class BarStreams:
 
 
 class _Stream:
-    """One stream: where its blocks go, until when it waits, and what it asks for."""
+    """One stream: what is asked for, where it goes, and what the source is asked for."""
 
-    def __init__(self, parts: BarStreams, window: Window, plan: FetchPlan, until: float, size: int, emit: Emit) -> None:
+    def __init__(self, parts: BarStreams, request: StreamRequest, window: Window, plan: FetchPlan, emit: Emit) -> None:
         self._parts = parts
+        self._request = request
         self._window = window
         self.plan = plan
-        self._until = until
-        self._size = size
         self._emit = emit
 
-    async def run(self, symbols: Sequence[str], completed: tuple[date, ...], *, is_running: bool) -> int:
+    async def run(self, completed: tuple[date, ...], *, is_running: bool) -> int:
         """Send everything; return how many sessions are missing."""
         self._parts.check.begin(self._window.sessions)
         plan, laying = self.plan, asyncio.create_task(self._laid(is_running=is_running))
         reachable = tuple(session for session in completed if session not in plan.unreachable)
         try:
             if plan.by_symbol:
-                return await self._by_symbol(symbols, reachable, laying) + len(plan.unreachable)
-            return await self._by_session(symbols, completed, reachable, laying)
+                return await self._by_symbol(reachable, laying) + len(plan.unreachable)
+            return await self._by_session(completed, reachable, laying)
         finally:
             laying.cancel()
             await asyncio.gather(laying, return_exceptions=True)
@@ -180,11 +143,7 @@ class _Stream:
         )
 
     async def _by_session(
-        self,
-        symbols: Sequence[str],
-        completed: tuple[date, ...],
-        reachable: tuple[date, ...],
-        laying: asyncio.Task[Window],
+        self, completed: tuple[date, ...], reachable: tuple[date, ...], laying: asyncio.Task[Window]
     ) -> int:
         """Send bars cut out of whole sessions."""
         parts = self._parts
@@ -193,17 +152,37 @@ class _Stream:
                 f"the history of plan {parts.source.pace.plan} begins on {parts.source.first_day()}: too few sessions "
                 f"up to {completed[-1]} lie in it"
             )
-        failure = await parts.sync.wait(reachable, self._until, self._emit)
+        early = EarlyBlocks(
+            parts.blocks, parts.cache, completed, parts.early_sessions, self._request, laying, self._emit
+        )
+        failure = await parts.sync.wait(reachable, self._request.until, early.report)
         window = await laying
         if all(session in parts.cache for session in completed[-parts.early_sessions :]):
             checked = parts.check.suspects(window.sessions, self._patience(WAIT_S))
-            window = self._suspected(window, await checked)
-            lacking = await parts.blocks.send(symbols, window, self._size, self._emit)
+            window = window.suspecting(await checked)
+            lacking = await self._cut(window)
             if lacking:
                 await self._repaired(lacking, reachable, window)
         elif failure is not None:
             raise failure
         return sum(session not in parts.cache for session in completed)
+
+    async def _cut(self, window: Window) -> Sequence[str]:
+        """Send the blocks, unless the caller has them, and their version; return the symbols without any bar."""
+        parts, symbols = self._parts, self._request.symbols
+        if window.running is not None:  # Bars that change by the minute have no version.
+            return await self._send(symbols, window)
+        inputs = Inputs(symbols, window, parts.cache.numbers(window.sessions))
+        sent = parts.sent.find(inputs)
+        if sent is None or sent.version != self._request.known_version:
+            lacking = await self._send(symbols, window)
+            sent = sent or parts.sent.add(inputs, lacking)
+        await self._emit(BarsVersion(sent.version))
+        return sent.lacking
+
+    async def _send(self, symbols: Sequence[str], window: Window, *, by_symbol: bool = False) -> list[str]:
+        size = self._request.block_size
+        return await self._parts.blocks.send(symbols, window, size, self._emit, by_symbol=by_symbol)
 
     async def _repaired(self, lacking: Sequence[str], sessions: tuple[date, ...], window: Window) -> None:
         """Ask for symbols without bars one by one; all of them or, if the plan cannot afford that, none.
@@ -215,19 +194,19 @@ class _Stream:
         if len(lacking) <= self._parts.source.repair_limit:
             asked = await self._parts.series.lacking(lacking, sessions)
             self.plan = self.plan.repairing(asked, self._parts.source.pace)
-            found, omissions = await self._parts.series.bring(lacking, sessions, listings, self._until)
-            await self._parts.blocks.send(found, window, self._size, self._emit, by_symbol=True)
+            found, omissions = await self._parts.series.bring(lacking, sessions, listings, self._request.until)
+            await self._send(found, window, by_symbol=True)
         if omissions:
             await self._emit(omissions)
 
-    async def _by_symbol(self, symbols: Sequence[str], sessions: tuple[date, ...], laying: asyncio.Task[Window]) -> int:
+    async def _by_symbol(self, sessions: tuple[date, ...], laying: asyncio.Task[Window]) -> int:
         """Send bars that come one symbol at a time; return 0, for a symbol comes with all sessions or is late."""
-        parts = self._parts
+        parts, symbols = self._parts, self._request.symbols
         parts.check.begin(self._window.sessions, even_if_scarce=True)
         # Nobody waits for it here: the list of symbols is ordered by it.
         parts.sync.begin(sessions[-1:])
         listings = await parts.symbols.known(sessions[-1], self._patience(REASONS_WAIT_S))
-        bringing = asyncio.create_task(parts.series.bring(symbols, sessions, listings, self._until))
+        bringing = asyncio.create_task(parts.series.bring(symbols, sessions, listings, self._request.until))
         try:
             while not (await asyncio.wait((bringing,), timeout=TICK_S))[0]:
                 ready = sum(parts.series.get(symbol, sessions) is not None for symbol in symbols)
@@ -241,18 +220,13 @@ class _Stream:
         checked = parts.check.suspects_among(
             window.sessions, closes, self._patience(WAIT_S + 2 * parts.source.pace.spacing_s)
         )
-        window = self._suspected(window, await checked)
-        without = await parts.blocks.send(found, window, self._size, self._emit, by_symbol=True)
+        window = window.suspecting(await checked)
+        without = await self._send(found, window, by_symbol=True)
         omissions = (*omissions, *((symbol, Reason.NO_DATA) for symbol in without))
         if omissions:
             await self._emit(omissions)
         return 0
 
-    def _suspected(self, window: Window, checked: frozenset[str]) -> Window:
-        """Add the symbols whose splits contradict each other to those that the check found."""
-        first, as_of = (calendar.to_day_number(window.sessions[place]) for place in (0, -1))
-        return replace(window, suspects=checked | doubtful_symbols(window.splits, first, as_of))
-
     def _patience(self, seconds: float) -> float:
         """Return the loop's time until which something is waited for that can be done without."""
-        return min(self._until, asyncio.get_running_loop().time() + seconds)
+        return min(self._request.until, asyncio.get_running_loop().time() + seconds)

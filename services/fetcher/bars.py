@@ -1,14 +1,14 @@
 """The core of the fetcher: which session a request means, which symbols there are, and streams of their bars."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Final
 
 from services.fetcher.activity import Activity
-from services.fetcher.bar_stream import BarStreams, Emit, StreamSummary
+from services.fetcher.bar_stream import BarStreams
 from services.fetcher.blocks import Blocks
 from services.fetcher.cache import SessionCache
 from services.fetcher.reference.details import DetailsBook
@@ -16,11 +16,13 @@ from services.fetcher.reference.details_filler import DetailsFiller
 from services.fetcher.reference.reference import Reference
 from services.fetcher.reference.symbol_list import Listed, SymbolList
 from services.fetcher.running import RunningBars
+from services.fetcher.sent import SentBlocks
 from services.fetcher.series import SymbolSeries
 from services.fetcher.split_check import NEVER_RESTATED, SplitCheck
 from services.fetcher.store.store import Store
 from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.store.sync import StoreSync
+from services.fetcher.stream_events import Emit, StreamRequest, StreamSummary
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync
 from services.fetcher.timer import LoopTimer
@@ -101,6 +103,7 @@ class Bars:
             self._running,
             self._check,
             blocks,
+            SentBlocks(),
             early_sessions,
         )
         self.counts = HitCounts()
@@ -197,17 +200,13 @@ class Bars:
             await asyncio.gather(listing, return_exceptions=True)
         return replace(listed, as_of=as_of, notices=(*listed.notices, notice))
 
-    async def stream(
-        self, symbols: Sequence[str], as_of: date, history_count: int, *, until: float, block_size: int, emit: Emit
-    ) -> StreamSummary:
-        """Send the bars of `symbols` in their order, then the omissions.
+    async def stream(self, request: StreamRequest, as_of: date, history_count: int, emit: Emit) -> StreamSummary:
+        """Send the bars of the symbols in their order, then the omissions.
 
         Args:
-            symbols: without duplicates.
+            request: what is asked for.
             as_of: a session, as `resolve` gave it.
             history_count: number of sessions, ending with as_of.
-            until: the loop's time after which no call to the source is waited for.
-            block_size: symbols in a block.
             emit: takes what goes out.
 
         Raises:
@@ -218,9 +217,7 @@ class Bars:
         if running and history_count < 2:
             raise InvalidRequestError("history_count 1 is the running session alone: ask for 2 or more")
         with self.cache.pinned(sessions):
-            summary = await self._streams.run(
-                symbols, Window(sessions, {}), until, block_size, emit, is_running=running
-            )
+            summary = await self._streams.run(request, Window(sessions, {}), emit, is_running=running)
         self.counts.add(summary)
         return summary
 

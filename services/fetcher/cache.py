@@ -45,6 +45,8 @@ class SessionCache:
         self.eviction_count = 0
         self._lock = Lock()
         self._rows: OrderedDict[date, NDArray[np.float64]] = OrderedDict()
+        self._numbers: dict[date, int] = {}
+        self._put_count = 0
         self._pins: Counter[date] = Counter()
 
     def __contains__(self, session: date) -> bool:
@@ -99,6 +101,11 @@ class SessionCache:
         # A session that comes again is a new row: nobody writes to these.
         return _cut(rows, columns)
 
+    def numbers(self, sessions: Sequence[date]) -> tuple[int, ...]:
+        """Return the number of each session's row: every `put` makes a new one, and 0 is a session that is not here."""
+        with self._lock:
+            return tuple(self._numbers[session] if session in self._rows else 0 for session in sessions)
+
     def dollar_volumes(self, session: date, count: int) -> NDArray[np.float64]:
         """Return (symbol,) float64: close x volume of a session, USD, of the first `count` symbols; 0 without a bar."""
         with self._lock:
@@ -121,6 +128,8 @@ class SessionCache:
         self.byte_count += row.nbytes - (0 if before is None else before.nbytes)
         self._rows[session] = row
         self._rows.move_to_end(session)
+        self._put_count += 1
+        self._numbers[session] = self._put_count
 
     def _evict(self, newest: date | None = None) -> None:
         """Let sessions go until the rest is within the limit; `newest` was just put in, and somebody waits for it."""

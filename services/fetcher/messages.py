@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.fetcher.bar_stream import Event, SymbolState
+from services.fetcher.stream_events import BarsVersion, EarlyPanel, Event, SymbolState
 from services.fetcher.sync import SyncState
 from services.market.panel import Panel
 from services.rpc.wire import delimited, number, omissions_to_messages, panel_parts
 from technic.v1 import fetcher_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from services.fetcher.bar_stream import StreamSummary
     from services.fetcher.bars import Bars
     from services.fetcher.plan import FetchPlan
     from services.fetcher.reference.symbol_list import Listed
+    from services.fetcher.stream_events import StreamSummary
 
 
 def list_message(listed: Listed) -> pb.ListSymbolsResponse:
@@ -31,15 +31,21 @@ def list_message(listed: Listed) -> pb.ListSymbolsResponse:
     )
 
 
-def outgoing(event: Event, request_total: int) -> Panel | pb.StreamBarsResponse:
+Outgoing = Panel | EarlyPanel | pb.StreamBarsResponse
+"""What a stream of bars writes."""
+
+
+def outgoing(event: Event, request_total: int) -> Outgoing:
     """Turn what a stream emits into what `to_bytes` takes: a message, or a panel as it is.
 
     Args:
-        event: progress, a block of bars, or omissions.
+        event: what goes out.
         request_total: calls to the provider since the service started.
     """
-    if isinstance(event, Panel):
+    if isinstance(event, Panel | EarlyPanel):
         return event
+    if isinstance(event, BarsVersion):
+        return pb.StreamBarsResponse(version=pb.BarsVersion(version=event.version))
     if isinstance(event, SyncState):
         progress = pb.FetchProgress(sessions_ready=event.ready_count, sessions_wanted=event.wanted_count)
     elif isinstance(event, SymbolState):
@@ -50,10 +56,12 @@ def outgoing(event: Event, request_total: int) -> Panel | pb.StreamBarsResponse:
     return pb.StreamBarsResponse(progress=progress)
 
 
-def to_bytes(event: Panel | pb.StreamBarsResponse) -> bytes:
+def to_bytes(event: Outgoing) -> bytes:
     """Serialise what goes out on a stream; a panel becomes the response with its block."""
     if isinstance(event, Panel):
         return b"".join(delimited(pb.StreamBarsResponse.BLOCK_FIELD_NUMBER, *panel_parts(event)))
+    if isinstance(event, EarlyPanel):
+        return b"".join(delimited(pb.StreamBarsResponse.EARLY_BLOCK_FIELD_NUMBER, *panel_parts(event.panel)))
     return event.SerializeToString()
 
 

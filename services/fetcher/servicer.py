@@ -10,16 +10,17 @@ from services.fetcher.cache_rpcs import CacheRpcs
 from services.fetcher.deadlines import deadline, fetch_deadline
 from services.fetcher.messages import list_message, outgoing, summary_message, to_bytes
 from services.fetcher.store_rpcs import StoreRpcs
+from services.fetcher.stream_events import StreamRequest
 from services.market.errors import InvalidRequestError
 from services.rpc.wire import block_size
 from technic.v1 import fetcher_service_pb2 as pb
 from technic.v1 import fetcher_service_pb2_grpc
 
 if TYPE_CHECKING:
-    from services.fetcher.bar_stream import Event
     from services.fetcher.bars import Bars
+    from services.fetcher.messages import Outgoing
     from services.fetcher.source import Listing
-    from services.market.panel import Panel
+    from services.fetcher.stream_events import Event
 
 SYMBOL_LIMIT = 25_000
 """Symbols of one call: the 20,000 of a scan, and what the scorer adds for context."""
@@ -70,7 +71,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
         return response
 
     async def StreamBars(  # noqa: N802  # grpc's name
-        self, request: pb.StreamBarsRequest, context: grpc.aio.ServicerContext[Any, Panel | pb.StreamBarsResponse]
+        self, request: pb.StreamBarsRequest, context: grpc.aio.ServicerContext[Any, Outgoing]
     ) -> None:
         """Stream the bars of the requested symbols."""
         if not request.symbols or len(request.symbols) > SYMBOL_LIMIT:
@@ -82,14 +83,15 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
             await context.write(outgoing(event, self._bars.request_total))
 
         with self._bars.activity.busy():
-            summary = await self._bars.stream(
-                tuple(request.symbols),
-                self._bars.resolve(request.as_of, include_running=request.include_running),
-                request.history_count,
+            asked = StreamRequest(
+                symbols=tuple(request.symbols),
                 until=fetch_deadline(context, len(request.symbols)),
                 block_size=block_size(max(1, request.history_count)),
-                emit=emit,
+                known_version=request.known_version,
+                include_early=request.include_early,
             )
+            as_of = self._bars.resolve(request.as_of, include_running=request.include_running)
+            summary = await self._bars.stream(asked, as_of, request.history_count, emit)
         await context.write(pb.StreamBarsResponse(summary=summary_message(summary, self._bars)))
 
 

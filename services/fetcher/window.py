@@ -1,14 +1,14 @@
 """The sessions of a request, and what is to be laid over their raw bars."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.market import sessions as calendar
-from services.market.adjust import Split
+from services.market.adjust import Split, doubtful_symbols
 from services.market.errors import InvalidRequestError
 from services.market.panel import FIELDS
 from services.market.vocabulary import Flag
@@ -79,6 +79,11 @@ class Window:
     def reachable(self) -> tuple[date, ...]:
         """The sessions that are over and can be asked for."""
         return tuple(session for session in self.completed if session not in self.unreachable)
+
+    def suspecting(self, checked: frozenset[str]) -> "Window":
+        """Return the window with suspects: those that a check found, and symbols whose splits contradict each other."""
+        doubtful = doubtful_symbols(self.splits, int(self.days[0]), int(self.days[-1]))
+        return replace(self, suspects=checked | doubtful)
 
     def flags(self, symbols: Sequence[str]) -> NDArray[np.uint32]:
         """Return (symbol,) uint32 bits of `Flag` that tell of the bars; empty if no symbol has one."""

@@ -91,6 +91,13 @@ class ScoredBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyBlock:
+    """Factors of symbols by the sessions that came first; the symbols come again."""
+
+    block: ScoredBlock
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What all blocks have in common: version of the formula by column, hash of the scoring configuration."""
 
@@ -153,18 +160,25 @@ class ScorerClient:
         symbols: Sequence[str],
         as_of: str,
         within_s: float,
-        take: Callable[[Header | FetchState | ScoredBlock], Awaitable[None]],
+        take: Callable[[Header | FetchState | EarlyBlock | ScoredBlock], Awaitable[None]],
         *,
         include_running: bool = False,
+        include_weekly: bool = False,
     ) -> Scoring:
-        """Score `symbols`, giving the header, fetch states and blocks to `take` as they come.
+        """Score `symbols`, giving the header, fetch states, early blocks and blocks to `take` as they come.
 
-        With `include_running` as_of may be the session that runs now.
+        With `include_running` as_of may be the session that runs now, with `include_weekly` there are weekly factors.
 
         Raises:
             TechnicError: what the scorer or the fetcher raised, or that one cannot be reached.
         """
-        request = scorer_service_pb2.ScoreUniverseRequest(symbols=symbols, as_of=as_of, include_running=include_running)
+        request = scorer_service_pb2.ScoreUniverseRequest(
+            symbols=symbols,
+            as_of=as_of,
+            include_running=include_running,
+            include_weekly=include_weekly,
+            include_early=True,
+        )
         call = self._stub.ScoreUniverse(request, timeout=within_s, metadata=scan_metadata())
         header = Header({}, "")
         try:
@@ -176,6 +190,8 @@ class ScorerClient:
                     await take(header)
                 elif kind == "progress":
                     await take(_fetch_state(event.progress))
+                elif kind == "early_block":
+                    await take(EarlyBlock(_block(event.early_block, tuple(header.column_versions))))
                 elif kind == "block":
                     await take(_block(event.block, tuple(header.column_versions)))
                 elif kind == "summary":

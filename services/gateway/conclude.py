@@ -72,6 +72,13 @@ def gather(
     return replace(candidates, columns=candidates.columns | ranks)
 
 
+def ranked(request: ScanRequest, config: ScoringConfig, candidates: Candidates) -> tuple[Candidates, Ranking]:
+    """Rate the candidates as the style does, and rank them as the request wants them."""
+    profile, style = config.profiles[request.profile], config.styles[request.style]
+    rated = rate_by(style, candidates, config.rating_weights)
+    return rated, rank(rated, config, profile, style, request.selection)
+
+
 def conclude(request: ScanRequest, config: ScoringConfig, candidates: Candidates, ledger: Ledger) -> Conclusion:
     """Rank the candidates as the request wants them, plan their trades, and close the ledger.
 
@@ -82,8 +89,7 @@ def conclude(request: ScanRequest, config: ScoringConfig, candidates: Candidates
         ledger: open for them, and for every other symbol that has no outcome yet.
     """
     profile, style = config.profiles[request.profile], config.styles[request.style]
-    candidates = rate_by(style, candidates, config.rating_weights)
-    ranking = rank(candidates, config, profile, style, request.selection)
+    candidates, ranking = ranked(request, config, candidates)
     for omission in ranking.omissions:
         ledger.omit(omission)
     planned = None

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
     from services.gateway.clients import FetchPlan
     from services.gateway.ledger import Omission
-    from services.gateway.outcome import Accepted, Outcome
+    from services.gateway.outcome import Accepted, Outcome, Preview
     from services.gateway.plans import Plans
     from services.gateway.progress import Progress
     from services.gateway.request import ScanRequest
 
 BATCH_BYTES = 1024 * 1024
+PREVIEW_ROWS = 100
 ROW_BYTES = 300
 """Bytes of a row without factors, generously: symbol, name, sector and numbers."""
 PLAN_COLUMNS = 6
@@ -69,8 +70,18 @@ def row_batches(outcome: Outcome, request: ScanRequest) -> Iterator[pb.ScanUnive
     for shorts, order in enumerate(lists):
         for start in range(0, max(1, len(order)), size):
             batch = _row_batch(outcome, request.factors, order[start : start + size])
-            batch.first_rank, batch.shorts = start + 1, bool(shorts)
+            batch.final, batch.first_rank, batch.shorts = True, start + 1, bool(shorts)
+            if outcome.plans:
+                batch.plans.CopyFrom(_plans(outcome.plans, order[start : start + size]))
             yield pb.ScanUniverseResponse(rows=batch)
+
+
+def preview(seen: Preview, request: ScanRequest) -> pb.ScanUniverseResponse:
+    """Give the best rows so far, provisional ones, in one batch."""
+    order = seen.ranking.order[: min(request.top_count or PREVIEW_ROWS, PREVIEW_ROWS)]
+    batch = _row_batch(seen, request.factors, order)
+    batch.first_rank = 1
+    return pb.ScanUniverseResponse(rows=batch)
 
 
 def batch_size(column_count: int) -> int:
@@ -78,13 +89,12 @@ def batch_size(column_count: int) -> int:
     return BATCH_BYTES // (ROW_BYTES + 8 * column_count)
 
 
-def _row_batch(outcome: Outcome, factors: tuple[str, ...], rows: np.ndarray) -> pb.RowBatch:
+def _row_batch(outcome: Outcome | Preview, factors: tuple[str, ...], rows: np.ndarray) -> pb.RowBatch:
     candidates, ranking = outcome.candidates, outcome.ranking
     symbols = [candidates.symbols[row] for row in rows]
     known = [outcome.listing.attributes.get(symbol, Attributes()) for symbol in symbols]
     columns = candidates.columns
     return pb.RowBatch(
-        final=True,
         symbols=symbols,
         names=[it.name for it in known],
         types=[number(it.type) for it in known],
@@ -102,7 +112,6 @@ def _row_batch(outcome: Outcome, factors: tuple[str, ...], rows: np.ndarray) -> 
             for name in dict.fromkeys((*SUB_SCORES, *factors))
             if name in columns
         ],
-        plans=_plans(outcome.plans, rows) if outcome.plans else None,
     )
 
 
@@ -150,6 +159,7 @@ def result(
         notices=outcome.notices,
         fetch_plan=_fetch_plan(fetch.decided),
         provisional=outcome.listing.provisional,
+        week_running=outcome.week_running,
         style=request.style,
         horizon=outcome.horizon,
         plan_terms=pb.PlanTerms(**asdict(outcome.plans.terms)) if outcome.plans else None,

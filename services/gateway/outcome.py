@@ -24,6 +24,15 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What is scored so far: the session, the candidates in symbol order, and the rows among them."""
+
+    listing: Listing
+    candidates: Candidates
+    ranking: Ranking
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a scan came to.
 
@@ -40,6 +49,7 @@ class Outcome:
         versions: config hash, factor versions, models, by part.
         hash: the result hash.
         notices: sentences that a reader should see.
+        week_running: whether the week of the session has another one; None if no factor over weeks was asked for.
     """
 
     listing: Listing
@@ -54,3 +64,4 @@ class Outcome:
     versions: dict[str, str]
     hash: str
     notices: tuple[str, ...]
+    week_running: bool | None = None

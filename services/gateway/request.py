@@ -10,6 +10,7 @@ from services.market.errors import InvalidRequestError
 from services.market.scoring import ScoringConfig
 from services.market.trading import DEFAULT_PROFILE, DEFAULT_STYLE
 from services.market.vocabulary import DEFAULT_TYPES, SymbolType
+from services.market.weeks import WEEKLY_PREFIX
 from technic.v1 import gateway_service_pb2 as pb
 
 SYMBOL_LIMIT = 20_000
@@ -51,6 +52,11 @@ class ScanRequest:
     style: str = DEFAULT_STYLE
     selection: Selection = EVERYTHING
     plans: PlanOptions | None = None
+
+    @property
+    def weekly(self) -> bool:
+        """Whether a factor over weeks is asked for, to return or to select by, which takes more sessions."""
+        return any(name.startswith(WEEKLY_PREFIX) for name in (*self.factors, *self.selection.columns))
 
 
 def parse(message: pb.ScanUniverseRequest, config: ScoringConfig) -> ScanRequest:

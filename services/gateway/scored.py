@@ -26,6 +26,9 @@ class Scored:
     def __repr__(self) -> str:
         return f"Scored({len(self._blocks)} blocks)"
 
+    def __len__(self) -> int:
+        return len(self._blocks)
+
     def add(self, block: ScoredBlock) -> None:
         """Keep a block."""
         self._blocks.append(block)

@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from services.gateway import messages
+from services.gateway.outcome import Accepted, Preview
 from services.gateway.progress import Tracker
 from services.gateway.request import parse
 from services.market.errors import OverloadedError
@@ -17,7 +18,6 @@ from technic.v1 import gateway_service_pb2_grpc
 if TYPE_CHECKING:
     import grpc
 
-    from services.gateway.outcome import Accepted
     from services.gateway.request import ScanRequest
     from services.gateway.scan import Scanner
 
@@ -66,25 +66,26 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             async with writing:
                 await context.write(message)
 
-        async def accept(event: Accepted) -> None:
-            await write(messages.accepted(scan_id, event))
+        async def emit(event: Accepted | Preview) -> None:
+            if isinstance(event, Accepted):
+                await write(messages.accepted(scan_id, event))
+            else:
+                await write(messages.preview(event, request))
 
-        scanned = asyncio.Event()
+        ended = asyncio.get_running_loop().create_future()
 
         async def tick() -> None:
-            while not scanned.is_set():
+            while not ended.done():
                 await write(messages.progress(tracker.snapshot(), request.budget_s))
                 await asyncio.wait((ended,), timeout=TICK_S)
 
-        ended = asyncio.create_task(scanned.wait())
-
         ticking = asyncio.create_task(tick())
         try:
-            outcome = await self._scanner.scan(request, tracker, accept)
+            outcome = await self._scanner.scan(request, tracker, emit)
         finally:
             # Never by a cancel: a write that was broken off is still under way, and the next one would fail.
-            scanned.set()
-            await asyncio.gather(ticking, ended, return_exceptions=True)
+            ended.set_result(None)
+            await asyncio.gather(ticking, return_exceptions=True)
         await write(messages.progress(tracker.snapshot(), request.budget_s))
         for batch in messages.row_batches(outcome, request):
             await write(batch)

@@ -26,6 +26,7 @@ async def compose(settings: ScorerSettings) -> "AsyncIterator[ServerSpec]":
     from services.rpc.serve import ServerSpec
     from services.scorer.bars import BarClient
     from services.scorer.engine import FactorEngine
+    from services.scorer.remembered import RememberedScorings
     from services.scorer.scoring import UniverseScorer
     from services.scorer.servicer import ScorerServicer
     from technic.v1 import scorer_service_pb2_grpc
@@ -33,7 +34,8 @@ async def compose(settings: ScorerSettings) -> "AsyncIterator[ServerSpec]":
     engine = FactorEngine(ScoringConfig.load())
     with ThreadPoolExecutor(settings.threads, "factors") as pool:
         async with open_channel(settings.fetcher_address) as channel:
-            servicer = ScorerServicer(UniverseScorer(engine, BarClient(channel), pool))
+            remembered = RememberedScorings(settings.cache_mb * 1_000_000)
+            servicer = ScorerServicer(UniverseScorer(engine, BarClient(channel), pool, remembered))
 
             def register(server: grpc.aio.Server) -> None:
                 scorer_service_pb2_grpc.add_ScorerServiceServicer_to_server(servicer, server)

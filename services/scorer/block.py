@@ -19,7 +19,7 @@ class ScoredBlock:
 
     Attributes:
         symbols: the scored ones, in the panel's order.
-        values: (symbol, column) float64, C order, columns as in `FactorEngine.columns`; NaN = no value.
+        values: (symbol, column) float64, C order, columns as in `FactorEngine.columns_of`; NaN = no value.
         flags: (symbol,) uint32 bit set of `Flag`.
         omissions: the panel's other symbols, each with its reason.
     """
@@ -30,7 +30,9 @@ class ScoredBlock:
     omissions: tuple[tuple[str, Reason], ...]
 
 
-def score_panel(panel: Panel, benchmark: NDArray[np.float64] | None, engine: FactorEngine) -> ScoredBlock:
+def score_panel(
+    panel: Panel, benchmark: NDArray[np.float64] | None, engine: FactorEngine, *, weekly: bool = False
+) -> ScoredBlock:
     """Score every symbol of a panel by its own series and the benchmark's alone.
 
     Args:
@@ -38,6 +40,7 @@ def score_panel(panel: Panel, benchmark: NDArray[np.float64] | None, engine: Fac
         benchmark: (session,) float64, USD, SPY's carried closes over the newest `history` sessions of the panel's, as
             `carry_series` gives them; None: SPY is missing, and every row is flagged so.
         engine: factors and configuration.
+        weekly: whether rows have the weekly factors, too.
 
     Raises:
         ValueError: the benchmark has other sessions than the panel.
@@ -52,9 +55,10 @@ def score_panel(panel: Panel, benchmark: NDArray[np.float64] | None, engine: Fac
     if benchmark is None:
         flags |= np.uint32(Flag.BENCHMARK_MISSING)
     if not symbols:
-        return ScoredBlock((), np.empty((0, len(engine.columns))), flags, series.omissions)
+        return ScoredBlock((), np.empty((0, len(engine.columns_of(weekly=weekly)))), flags, series.omissions)
     by_name = dict(zip(engine.names, factors.T, strict=True))
     ratings = rate(by_name, series.bars[3, -1, scored], engine.config.rating_weights)
     flags |= factor_flags(by_name, engine.config.flags)
-    values = np.column_stack([factors, *ratings.values()])
+    weeks = [engine.compute_weekly(panel)[scored]] if weekly else []
+    values = np.column_stack([factors, *ratings.values(), *weeks])
     return ScoredBlock(symbols, values, flags, series.omissions)

@@ -1,16 +1,21 @@
 """All factors of a block."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from services.market.panel import FIELDS, Panel
 from services.market.scoring import ScoringConfig
+from services.market.weeks import WEEKLY_SESSIONS
 from services.scorer.factors.registry import FACTORS
 from services.scorer.factors.spec import FactorSpec
+from services.scorer.factors.weekly import WEEKLY
 from services.scorer.formulas import last_values
 from services.scorer.quality import suspect_flags
 from services.scorer.rating import RATING_COLUMNS
 from services.scorer.series import Series, carry_series
+from services.scorer.weeks import week_series
 
 Array = NDArray[np.float64]
 
@@ -30,10 +35,14 @@ class FactorEngine:
         self.config = config
         self.specs = specs
         self.names = tuple(spec.name for spec in specs)
-        self.versions = {spec.name: spec.version for spec in specs}
+        self.versions = {spec.name: spec.version for spec in (*specs, *WEEKLY)}
         self.columns = (*self.names, *RATING_COLUMNS)
-        if len(set(self.columns)) != len(self.columns):
+        if len(set(self.columns_of(weekly=True))) != len(self.columns) + len(WEEKLY):
             raise ValueError("two columns have one name")
+
+    def columns_of(self, *, weekly: bool) -> tuple[str, ...]:
+        """Return the names of a row's columns: factors, ratings and, if they are asked for, weekly factors."""
+        return (*self.columns, *(spec.name for spec in WEEKLY)) if weekly else self.columns
 
     def compute(self, series: Series, benchmark: Array | None) -> Array:
         """Compute every factor at the last session.
@@ -49,6 +58,19 @@ class FactorEngine:
         """
         return last_values(self.specs, series, benchmark)
 
+    def compute_weekly(self, panel: Panel) -> Array:
+        """Compute the weekly factors at the last week, which ends with the last session.
+
+        Args:
+            panel: bars of 504 sessions; with fewer the longest factors may have no value.
+
+        Returns:
+            (symbol, weekly factor) float64, in the panel's order; NaN = too few weeks.
+        """
+        rules = replace(self.config.history, sessions=WEEKLY_SESSIONS, early_sessions=1, minimum_bars=1)
+        series = carry_series(panel, rules)
+        return last_values(WEEKLY, week_series(series, panel.session_days[-WEEKLY_SESSIONS:]), None)
+
     def warm(self) -> None:
         """Compile every kernel, or load it from numba's cache: seconds once, then about a third of one."""
         sessions = self.config.history.sessions
@@ -57,3 +79,4 @@ class FactorEngine:
         series = carry_series(panel, self.config.history)
         suspect_flags(panel, series, self.config.quality)
         self.compute(series, np.ones(sessions))
+        self.compute_weekly(panel)

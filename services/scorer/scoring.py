@@ -1,55 +1,33 @@
 """A scoring of a universe: panels in, scored blocks out, in order, computed beside the event loop.
 
-The context ETFs go first, so that the first panel holds SPY, which every symbol's market-relative factors need.
+The context ETFs go first, so that the first panel holds SPY, which every symbol's market-relative factors need. What
+was scored once is remembered: while the fetcher has the same bars, it sends none, and the blocks go out again.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
-from services.market.panel import Panel
-from services.scorer.bars import FetchEnd, FetchState
-from services.scorer.block import ScoredBlock, score_panel
+from services.market.weeks import WEEKLY_SESSIONS
+from services.scorer.bars import BarRequest
 from services.scorer.regime import CONTEXT_SYMBOLS, find_regime
-from services.scorer.series import carry_series
+from services.scorer.scoring_run import ScoringRun
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
     from concurrent.futures import Executor
 
-    from numpy.typing import NDArray
-
     from services.market.regime import Regime
-    from services.market.vocabulary import Reason
+    from services.scorer.bars import FetchEnd, Take
     from services.scorer.engine import FactorEngine
-
-    Omissions = tuple[tuple[str, Reason], ...]
-    Take = Callable[[FetchState | Panel | Omissions], Awaitable[None]]
-    Emit = Callable[[FetchState | ScoredBlock], Awaitable[None]]
-
-BLOCKS_IN_WORK = 2
-"""Blocks computed at once: one a core of the smallest machine."""
+    from services.scorer.remembered import RememberedScorings, ScoreRequest
+    from services.scorer.scoring_run import Emit
 
 
 class BarStream(Protocol):
     """Where panels come from."""
 
-    async def stream(
-        self,
-        symbols: Sequence[str],
-        as_of: str,
-        history_count: int,
-        within_s: float | None,
-        take: Take,
-        *,
-        include_running: bool = False,
-    ) -> FetchEnd:
+    async def stream(self, request: BarRequest, within_s: float | None, take: Take) -> FetchEnd:
         """Give what comes to `take`, in order; return what it came to."""
         ...
 
@@ -70,92 +48,38 @@ class UniverseScorer:
         engine: factors and configuration; warm.
         bars: where panels come from.
         pool: threads that compute; shared by all scorings.
+        remembered: where scorings are kept for as long as their bars do not change.
     """
 
-    def __init__(self, engine: FactorEngine, bars: BarStream, pool: Executor) -> None:
+    def __init__(self, engine: FactorEngine, bars: BarStream, pool: Executor, remembered: RememberedScorings) -> None:
         self.engine = engine
         self._bars = bars
         self._pool = pool
+        self._remembered = remembered
 
     async def score(
-        self,
-        symbols: Sequence[str],
-        as_of: str,
-        within_s: float | None,
-        emit: Emit,
-        *,
-        include_running: bool = False,
+        self, request: ScoreRequest, within_s: float | None, emit: Emit, *, include_early: bool = False
     ) -> ScoringSummary:
-        """Score `symbols`, giving fetch states and blocks to `emit`, in the order asked for.
+        """Score symbols, giving fetch states and blocks to `emit`, in the order asked for.
 
-        With `include_running` as_of may be the session that runs now, whose bars are provisional.
+        With `include_early` there may be early blocks before: all symbols by the sessions that came first.
 
         Raises:
             TechnicError: what the fetcher raised, or that it cannot be reached.
         """
-        run = _Scoring(self.engine, self._pool, frozenset(symbols), emit)
-        others = (symbol for symbol in symbols if symbol not in CONTEXT_SYMBOLS)
-        history = self.engine.config.history.sessions
-        fetch = await self._bars.stream(
-            (*CONTEXT_SYMBOLS, *others), as_of, history, within_s, run.take, include_running=include_running
+        known = self._remembered.get(request)
+        run = ScoringRun(self.engine, self._pool, request, emit, known)
+        others = (symbol for symbol in request.symbols if symbol not in CONTEXT_SYMBOLS)
+        bars = BarRequest(
+            symbols=(*CONTEXT_SYMBOLS, *others),
+            as_of=request.as_of,
+            history_count=WEEKLY_SESSIONS if request.include_weekly else self.engine.config.history.sessions,
+            include_running=request.include_running,
+            known_version=known.version if known else "",
+            include_early=include_early,
         )
+        fetch = await self._bars.stream(bars, within_s, run.take)
         await run.drain()
+        if run.scored is not None:
+            self._remembered.put(request, run.scored)
         return ScoringSummary(fetch, find_regime(run.context), run.compute_s)
-
-
-class _Scoring:
-    """One scoring: panels in work, and what they have in common."""
-
-    def __init__(self, engine: FactorEngine, pool: Executor, requested: frozenset[str], emit: Emit) -> None:
-        self._engine = engine
-        self._pool = pool
-        self._requested = requested
-        self._emit = emit
-        self._working: deque[asyncio.Future[tuple[ScoredBlock, float]]] = deque()
-        self._began = False
-        self.context: dict[str, NDArray[np.float64]] = {}
-        self.compute_s = 0.0
-
-    async def take(self, event: FetchState | Panel | Omissions) -> None:
-        """Start on a panel, and emit the oldest block once enough are in work; pass on the rest."""
-        if isinstance(event, FetchState):
-            await self._emit(event)
-        elif isinstance(event, Panel):
-            loop = asyncio.get_running_loop()
-            if not self._began:
-                self._began = True
-                self.context = await loop.run_in_executor(self._pool, self._find_context, event)
-            self._working.append(loop.run_in_executor(self._pool, self._compute, event))
-            if len(self._working) >= BLOCKS_IN_WORK:
-                await self._emit_oldest()
-        else:
-            omissions = tuple(omission for omission in event if omission[0] in self._requested)
-            await self.drain()
-            await self._emit(
-                ScoredBlock((), np.empty((0, len(self._engine.columns))), np.empty(0, np.uint32), omissions)
-            )
-
-    async def drain(self) -> None:
-        """Emit every block that is still in work."""
-        while self._working:
-            await self._emit_oldest()
-
-    async def _emit_oldest(self) -> None:
-        block, seconds = await self._working.popleft()
-        self.compute_s += seconds
-        await self._emit(block)
-
-    def _find_context(self, panel: Panel) -> dict[str, NDArray[np.float64]]:
-        closes = carry_series(panel, self._engine.config.history).closes()
-        return {symbol: closes[symbol] for symbol in CONTEXT_SYMBOLS if symbol in closes}
-
-    def _compute(self, panel: Panel) -> tuple[ScoredBlock, float]:
-        """Score a panel, and leave out context ETFs that nobody asked for."""
-        began = time.perf_counter()
-        block = score_panel(panel, self.context.get(CONTEXT_SYMBOLS[0]), self._engine)
-        wanted = np.array([symbol in self._requested for symbol in block.symbols], np.bool_)
-        if not wanted.all():
-            symbols = tuple(symbol for symbol in block.symbols if symbol in self._requested)
-            block = replace(block, symbols=symbols, values=block.values[wanted], flags=block.flags[wanted])
-        omissions = tuple(omission for omission in block.omissions if omission[0] in self._requested)
-        return replace(block, omissions=omissions), time.perf_counter() - began

@@ -8,6 +8,9 @@ from services.market.errors import InvalidRequestError
 from services.rpc.wire import flags_to_bytes, matrix_to_bytes, omissions_to_messages, regime_to_message
 from services.scorer.bars import FetchState
 from services.scorer.factors.spec import Family
+from services.scorer.factors.weekly import WEEKLY
+from services.scorer.remembered import ScoreRequest
+from services.scorer.scoring_run import EarlyBlock
 from technic.v1 import scorer_service_pb2 as pb
 from technic.v1 import scorer_service_pb2_grpc
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from services.scorer.scoring import UniverseScorer
 
 SYMBOL_LIMIT = 20_000
+WEEK_SESSIONS = 5
 MARGIN_S = 0.05
 """Seconds of the deadline that are kept back for the last blocks' way up."""
 
@@ -38,21 +42,21 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
         if len(set(request.symbols)) != len(request.symbols):
             raise InvalidRequestError("symbols has duplicates: name each symbol once")
         engine = self._scorer.engine
+        columns = engine.columns_of(weekly=request.include_weekly)
         header = pb.ScoreHeader(
-            columns=engine.columns,
-            column_versions=[engine.versions.get(column, 1) for column in engine.columns],
+            columns=columns,
+            column_versions=[engine.versions.get(column, 1) for column in columns],
             config_hash=engine.config.config_hash,
         )
         await context.write(pb.ScoreUniverseResponse(header=header))
 
-        async def emit(event: FetchState | ScoredBlock) -> None:
+        async def emit(event: FetchState | ScoredBlock | EarlyBlock) -> None:
             await context.write(_message(event))
 
         left = context.time_remaining()
         timeout = None if left is None else max(0.0, left - MARGIN_S)
-        summary = await self._scorer.score(
-            tuple(request.symbols), request.as_of, timeout, emit, include_running=request.include_running
-        )
+        asked = ScoreRequest(tuple(request.symbols), request.as_of, request.include_running, request.include_weekly)
+        summary = await self._scorer.score(asked, timeout, emit, include_early=request.include_early)
         message = pb.ScoreSummary(
             fetch=summary.fetch.message,
             regime=regime_to_message(summary.regime),
@@ -68,32 +72,39 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
         """Describe the factors."""
         if request.family and request.family not in set(Family):
             raise InvalidRequestError(f"family {request.family!r} is not one of: {', '.join(Family)}")
-        specs = [spec for spec in self._scorer.engine.specs if request.family in {"", spec.family}]
-        return pb.ListFactorsResponse(factors=map(_factor, specs))
+        daily = [_factor(spec) for spec in self._scorer.engine.specs if request.family in {"", spec.family}]
+        weekly = [_factor(spec, weekly=True) for spec in WEEKLY if request.family in {"", spec.family}]
+        return pb.ListFactorsResponse(factors=(*daily, *weekly))
 
 
-def _factor(spec: FactorSpec) -> pb.Factor:
+def _factor(spec: FactorSpec, *, weekly: bool = False) -> pb.Factor:
     return pb.Factor(
         name=spec.name,
         family=spec.family,
         unit=spec.unit,
-        lookback_sessions=spec.lookback,
+        lookback_sessions=spec.lookback * (WEEK_SESSIONS if weekly else 1),
         inputs=spec.inputs,
         nan_rule=spec.nan_rule,
         source=spec.source,
         description=spec.description,
         version=spec.version,
         recursive=spec.recursive,
+        weekly=weekly,
     )
 
 
-def _message(event: FetchState | ScoredBlock) -> pb.ScoreUniverseResponse:
+def _message(event: FetchState | ScoredBlock | EarlyBlock) -> pb.ScoreUniverseResponse:
     if isinstance(event, FetchState):
         return pb.ScoreUniverseResponse(progress=event.message)
-    block = pb.FactorBlock(
-        symbols=event.symbols,
-        values=matrix_to_bytes(event.values),
-        flags=flags_to_bytes(event.flags),
-        omissions=omissions_to_messages(event.omissions),
+    if isinstance(event, EarlyBlock):
+        return pb.ScoreUniverseResponse(early_block=_factor_block(event.block))
+    return pb.ScoreUniverseResponse(block=_factor_block(event))
+
+
+def _factor_block(block: ScoredBlock) -> pb.FactorBlock:
+    return pb.FactorBlock(
+        symbols=block.symbols,
+        values=matrix_to_bytes(block.values),
+        flags=flags_to_bytes(block.flags),
+        omissions=omissions_to_messages(block.omissions),
     )
-    return pb.ScoreUniverseResponse(block=block)

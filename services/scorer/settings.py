@@ -13,4 +13,10 @@ class ScorerSettings(ServiceSettings):
 
     address: str = Field(default="127.0.0.1:50053", description="Address to listen on: host:port or unix:/path.")
     fetcher_address: str = Field(default="127.0.0.1:50052", description="Address of the fetcher.")
+    cache_mb: int = Field(
+        default=64,
+        ge=0,
+        le=100_000,
+        description="MB of scored rows to keep: bars that did not change are neither sent nor scored again. 0: none.",
+    )
     threads: int = Field(default=2, ge=1, le=64, description="Threads that compute factors.")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import grpc
 
@@ -15,6 +16,9 @@ from tests.benchmarks.client import TimedScan, scan
 from tests.benchmarks.predecessor import PeerResult
 from tests.benchmarks.scale import Scale
 from tests.benchmarks.stacks import Provider, open_services, ready, store_settings
+
+FORGETFUL: Final = {"SCORER_CACHE_MB": "0"}
+"""Settings of a scorer that scores every time, so that what that takes can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,9 @@ class Bench:
         scale: how much is measured.
         say: tells a person what is going on.
         kept: what ends with the bench.
-        hot: services with the bars of the newest session's scan in memory, once they were needed.
+        hot: services with the bars of the newest session's scan in memory, once they were needed; they score anew each
+            time.
+        repeating: services that remember what they scored, once they were needed.
         hashes: result hashes of the scans that must agree, by the state that they started from.
         peer: the predecessor's way, once it was measured.
     """
@@ -51,6 +57,7 @@ class Bench:
     say: Callable[[str], None]
     kept: AsyncExitStack
     hot: Running | None = None
+    repeating: Running | None = None
     hashes: dict[str, set[str]] = field(default_factory=dict)
     peer: PeerResult | None = None
 
@@ -66,10 +73,12 @@ class Bench:
 
 
 @asynccontextmanager
-async def running(bench: Bench, store: Path | None = None) -> AsyncIterator[Running]:
+async def running(
+    bench: Bench, store: Path | None = None, settings: Mapping[str, str] = FORGETFUL
+) -> AsyncIterator[Running]:
     """Run four services with nothing in memory, over `store`, or over an empty one that goes with them."""
     with tempfile.TemporaryDirectory(prefix="technic-bench-") as empty:
-        settings: Mapping[str, str] = store_settings(store or Path(empty)) or {}
+        settings = {**settings, **(store_settings(store or Path(empty)) or {})}
         began = time.perf_counter()
         with open_services(bench.provider, settings) as stack:
             await ready(stack)
@@ -84,3 +93,11 @@ async def hot_services(bench: Bench) -> Running:
         bench.hot = await bench.kept.enter_async_context(running(bench))
         bench.agree("cold", await scan(bench.hot.gateway))
     return bench.hot
+
+
+async def repeating_services(bench: Bench) -> Running:
+    """Return services that were asked for everything before; they are started once, and end with the bench."""
+    if bench.repeating is None:
+        bench.repeating = await bench.kept.enter_async_context(running(bench, settings={}))
+        bench.agree("cold", await scan(bench.repeating.gateway))
+    return bench.repeating

@@ -16,7 +16,7 @@ from services.gateway.clients import FetcherClient
 from services.market.panel import Panel
 from services.market.sessions import sessions_ending
 from services.rpc.channel import open_channel
-from services.scorer.bars import BarClient, FetchState
+from services.scorer.bars import BarClient, BarRequest, FetchState
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.floors import latency_bound
@@ -123,7 +123,7 @@ async def _stream(channel: grpc.aio.Channel, symbols: tuple[str, ...], as_of: st
             filled.byte_count += event.bars.nbytes
 
     began = time.perf_counter()
-    came = (await BarClient(channel).stream(symbols, as_of, history, _WITHIN_S, take)).message
+    came = (await BarClient(channel).stream(BarRequest(symbols, as_of, history), _WITHIN_S, take)).message
     filled.seconds = time.perf_counter() - began
     filled.call_count = came.provider_request_total
     if came.sessions_ready < came.sessions_wanted:

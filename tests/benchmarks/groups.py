@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from tests.benchmarks.bench import Bench, hot_services
+from tests.benchmarks.bench import Bench, hot_services, repeating_services
 from tests.benchmarks.fetcher import measure_fetcher
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.histories import measure_histories
@@ -36,7 +36,10 @@ async def _wire(bench: Bench) -> AsyncIterator[Figure]:
     services = await hot_services(bench)
     async for figure in measure_bars(services.stack, bench.scale):
         yield figure
-    async for figure in measure_scores(services.stack, bench.scale):
+    async for figure in measure_scores(services.stack, bench.scale, "bars in the fetcher's memory", 0.25):
+        yield figure
+    again = await repeating_services(bench)
+    async for figure in measure_scores(again.stack, bench.scale, "nothing new since the last call", 0.18):
         yield figure
     async for figure in measure_inference(services.stack, bench.scale):
         yield figure

@@ -20,7 +20,7 @@ from services.scorer.block import score_panel
 from services.scorer.engine import FactorEngine
 from tests.benchmarks.blocking import BlockingClient
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.floors import pandas_loop, talib_loop
+from tests.benchmarks.libraries import pandas_loop, polars_loop, talib_loop
 from tests.benchmarks.scale import AS_OF, BLOCK, SESSIONS, Scale
 from tests.benchmarks.stacks import KEY, Provider
 from tests.scorer.markets import walk
@@ -61,6 +61,11 @@ def measure_factors(scale: Scale) -> Iterator[Figure]:
         "CPU s",
         (pandas_loop(some) * len(by_symbol) / len(some),),
         note=f"scaled up from {len(some)} symbols",
+    )
+    yield Figure(
+        f"factors: peer, 25 indicators by polars-talib, {scale.rows:,} x {SESSIONS}, all threads",
+        "CPU s",
+        tuple(polars_loop(by_symbol) for _ in range(scale.repeats)),
     )
     yield Figure(
         f"factors: {len(engine.names)} factors and ratings, {scale.rows:,} x {SESSIONS}, one core",

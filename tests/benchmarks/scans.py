@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.market.sessions import sessions_ending
-from tests.benchmarks.bench import Bench, Running, hot_services, running
+from tests.benchmarks.bench import Bench, Running, hot_services, repeating_services, running
 from tests.benchmarks.client import TimedScan, scan
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.floors import socket_copy
@@ -16,8 +16,6 @@ from tests.benchmarks.scale import AS_OF
 from tests.benchmarks.stacks import store_settings
 from tests.benchmarks.wire import listed_symbols
 
-HOT_TOP = 20
-"""Rows that the first hot scan asks for; each asks for one more, so that none can be answered from the one before."""
 SIZE_LIMIT = 2.1
 """12,000 symbols take at most this many times as long as 6,000."""
 
@@ -33,8 +31,8 @@ class ScanRuns:
         hot: scans with all bars in memory.
         hot_cpu_s: CPU seconds of each, all services.
         copies_s: seconds of a raw copy of the panel, taken after each.
-        repeats: the same request as the hot scan before, once more.
         hot_peaks: peak memory after all of these, MB by service.
+        repeats: the same request again and again, of services that remember what they scored.
     """
 
     ready_s: list[float] = field(default_factory=list)
@@ -43,8 +41,8 @@ class ScanRuns:
     hot: list[TimedScan] = field(default_factory=list)
     hot_cpu_s: list[float] = field(default_factory=list)
     copies_s: list[float] = field(default_factory=list)
-    repeats: list[TimedScan] = field(default_factory=list)
     hot_peaks: dict[str, float] = field(default_factory=dict)
+    repeats: list[TimedScan] = field(default_factory=list)
 
 
 async def run_scans(bench: Bench) -> ScanRuns:
@@ -61,13 +59,14 @@ async def run_scans(bench: Bench) -> ScanRuns:
     bench.hot = services
     # The first hot scan grows buffers that all later ones keep.
     bench.agree("hot", await scan(services.gateway))
-    for again in range(bench.scale.hot_runs):
+    for _ in range(bench.scale.hot_runs):
         before = cpu_s(services.stack)
-        runs.hot.append(bench.agree("hot", await scan(services.gateway, top_count=HOT_TOP + again)))
+        runs.hot.append(bench.agree("hot", await scan(services.gateway)))
         runs.hot_cpu_s.append(cpu_s(services.stack) - before)
         runs.copies_s.append(socket_copy(runs.hot[-1].result.requested_count))
-        runs.repeats.append(bench.agree("repeat", await scan(services.gateway, top_count=HOT_TOP + again)))
     runs.hot_peaks = peak_mb(services.stack)
+    again = await repeating_services(bench)
+    runs.repeats = [bench.agree("repeat", await scan(again.gateway)) for _ in range(bench.scale.hot_runs)]
     return runs
 
 

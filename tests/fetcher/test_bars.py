@@ -8,11 +8,12 @@ from datetime import date
 import numpy as np
 import pytest
 
-from services.fetcher.bar_stream import Event, StreamSummary, SymbolState
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
+from services.fetcher.source import Pace
 from services.fetcher.store.store import Store
 from services.fetcher.store.stored_source import StoredSource
+from services.fetcher.stream_events import BarsVersion, EarlyPanel, Event, StreamRequest, StreamSummary, SymbolState
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split
@@ -35,6 +36,8 @@ class Sink:
         self.omissions: dict[str, Reason] = {}
         self.states: list[SyncState] = []
         self.symbol_states: list[SymbolState] = []
+        self.versions: list[str] = []
+        self.early: list[Panel] = []
         self.summary: StreamSummary | None = None
 
     async def take(self, event: Event) -> None:
@@ -45,6 +48,10 @@ class Sink:
             self.states.append(event)
         elif isinstance(event, SymbolState):
             self.symbol_states.append(event)
+        elif isinstance(event, BarsVersion):
+            self.versions.append(event.version)
+        elif isinstance(event, EarlyPanel):
+            self.early.append(event.panel)
         else:
             self.omissions.update(event)
 
@@ -83,7 +90,7 @@ async def stream(
 ) -> StreamSummary:
     """Stream `symbols` as of the newest session."""
     until = asyncio.get_running_loop().time() + seconds
-    return await bars.stream(symbols, LATEST, HISTORY, until=until, block_size=block_size, emit=sink.take)
+    return await bars.stream(StreamRequest(symbols, until, block_size), LATEST, HISTORY, sink.take)
 
 
 async def test_blocks_come_in_the_requested_order_with_every_bar(bars: Bars) -> None:
@@ -143,7 +150,7 @@ async def test_a_symbol_without_bars_is_not_asked_for_again_by_the_next_session(
     until = asyncio.get_running_loop().time() + 5
     for as_of, asked in ((SESSIONS[-2], 1), (SESSIONS[-1], 1), (SESSIONS[-3], 2)):
         sink = Sink()
-        await bars.stream(("A", "GONE"), as_of, HISTORY, until=until, block_size=2, emit=sink.take)
+        await bars.stream(StreamRequest(("A", "GONE"), until, 2), as_of, HISTORY, sink.take)
         assert sink.omissions == {"GONE": Reason.UNKNOWN_SYMBOL}
         assert source.asked["GONE"] == asked
 
@@ -171,6 +178,49 @@ async def test_a_hole_before_the_newest_sessions_goes_out_as_not_fetched(bars: B
     assert sink.panels[0].session_fetched.tolist() == [False] + [True] * (HISTORY - 1)
     assert np.isnan(sink.panels[0].close[0]).all()
     assert summary.ready_count == HISTORY - 1
+
+
+async def early_stream(source: FakeSource, *, include_early: bool = True) -> Sink:
+    """Stream two symbols while the oldest session fails a few times."""
+    source.failures = {SESSIONS[0]: [ProviderUnavailableError("down")] * 2}
+    store, sink = Store(source.index), Sink()
+    bars = Bars(StoredSource(source, store), source.index, SessionCache(10**8), store, early_sessions=EARLY)
+    until = asyncio.get_running_loop().time() + 5
+    try:
+        request = StreamRequest(("BB", "A"), until, 1, include_early=include_early)
+        sink.summary = await bars.stream(request, LATEST, HISTORY, sink.take)
+    finally:
+        await bars.close()
+    return sink
+
+
+async def test_the_newest_sessions_go_out_early_where_the_others_take_long(source: FakeSource) -> None:
+    source.known_splits = (Split("A", to_day_number(SESSIONS[3]), 1, 2),)
+    source.pace = Pace("", 2.0)
+    sink = await early_stream(source)
+    assert [panel.symbols for panel in sink.early] == [("BB",), ("A",)]
+    assert sink.symbols == ["BB", "A"]
+    for early, final in zip(sink.early, sink.panels, strict=True):
+        assert early.session_fetched.tolist() == [False, *[True] * (HISTORY - 1)]
+        assert final.session_fetched.all()
+        assert early.bars[:, 1:].tobytes() == final.bars[:, 1:].tobytes()
+        assert np.isnan(early.bars[:, 0]).all()
+    assert sink.summary is not None
+    assert sink.summary.ready_count == HISTORY
+
+
+async def test_early_blocks_go_out_again_with_more_sessions(
+    source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fetcher.early_blocks.MORE_SESSIONS", 1)
+    source.pace = Pace("", 2.0)
+    assert [panel.symbols for panel in (await early_stream(source)).early] == [("BB",), ("A",)] * 2
+
+
+async def test_nothing_goes_out_early_that_comes_soon_or_was_not_asked_for(source: FakeSource) -> None:
+    assert (await early_stream(source)).early == []
+    source.pace = Pace("", 2.0)
+    assert (await early_stream(source, include_early=False)).early == []
 
 
 async def test_a_provider_that_stays_down_is_asked_until_the_deadline_and_then_an_error(
@@ -242,7 +292,7 @@ async def test_as_of_is_the_newest_session_unless_named(bars: Bars) -> None:
 @pytest.mark.parametrize("count", [0, -1, 2001])
 async def test_a_history_out_of_bounds_is_refused(bars: Bars, count: int) -> None:
     with pytest.raises(InvalidRequestError, match="history_count"):
-        await bars.stream(("A",), LATEST, count, until=0.0, block_size=1, emit=Sink().take)
+        await bars.stream(StreamRequest(("A",), 0.0, 1), LATEST, count, Sink().take)
 
 
 async def test_a_window_larger_than_the_memory_completes_and_leaves(source: FakeSource) -> None:

@@ -11,6 +11,7 @@ from services.fetcher.cache import SessionCache
 from services.fetcher.source import Listing, Pace, SessionBars
 from services.fetcher.store.store import Store
 from services.fetcher.store.stored_source import StoredSource
+from services.fetcher.stream_events import StreamRequest
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import MalformedAnswerError, ProviderAuthError, ProviderUnavailableError
@@ -47,7 +48,7 @@ async def stream(bars: Bars, symbols: tuple[str, ...], *, seconds: float = 5.0, 
     sink = Sink()
     until = asyncio.get_running_loop().time() + seconds
     await bars.listed(LATEST, history, until=until, symbol_count=len(symbols))
-    sink.summary = await bars.stream(symbols, LATEST, history, until=until, block_size=2, emit=sink.take)
+    sink.summary = await bars.stream(StreamRequest(symbols, until, 2), LATEST, history, sink.take)
     return sink
 
 
@@ -131,7 +132,7 @@ async def test_a_cancelled_stream_leaves_no_call_of_its_own(bars: Bars, source: 
     before = asyncio.all_tasks()
     until = asyncio.get_running_loop().time() + 60
     streaming = asyncio.create_task(
-        bars.stream(SYMBOLS, LATEST, HISTORY, until=until, block_size=2, emit=Sink().take), name="ours"
+        bars.stream(StreamRequest(SYMBOLS, until, 2), LATEST, HISTORY, Sink().take), name="ours"
     )
     for _ in range(1_000):
         await asyncio.sleep(0)

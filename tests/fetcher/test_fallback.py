@@ -14,6 +14,7 @@ from services.fetcher.reference.symbol_list import Listed
 from services.fetcher.store.layout import Place
 from services.fetcher.store.store import Store
 from services.fetcher.store.stored_source import StoredSource
+from services.fetcher.stream_events import StreamRequest
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import ProviderPlanError, ProviderUnavailableError
@@ -53,7 +54,7 @@ async def listed(bars: Bars, *, newest: bool = True, seconds: float = 10.0) -> L
 async def stream(bars: Bars, as_of: date, *, seconds: float = 10.0) -> Sink:
     """Stream two symbols."""
     sink, until = Sink(), asyncio.get_running_loop().time() + seconds
-    await bars.stream(("A", "BB"), as_of, HISTORY, until=until, block_size=2, emit=sink.take)
+    await bars.stream(StreamRequest(("A", "BB"), until, 2), as_of, HISTORY, sink.take)
     return sink
 
 

@@ -16,6 +16,7 @@ from services.fetcher.split_check import SOON_DAYS, disagreeing
 from services.fetcher.store.layout import Place
 from services.fetcher.store.store import Store
 from services.fetcher.store.stored_source import StoredSource
+from services.fetcher.stream_events import StreamRequest
 from services.fetcher.symbols import SymbolIndex
 from services.market.adjust import Split
 from services.market.errors import ProviderUnavailableError, TechnicError
@@ -82,7 +83,7 @@ async def suspects(bars: Bars, as_of: date = LATEST, history: int = HISTORY, *, 
     """Scan, and return the symbols that are flagged."""
     sink = Sink()
     until = asyncio.get_running_loop().time() + seconds
-    await bars.stream(SYMBOLS, as_of, history, until=until, block_size=2, emit=sink.take)
+    await bars.stream(StreamRequest(SYMBOLS, until, 2), as_of, history, sink.take)
     flagged = {
         symbol
         for panel in sink.panels
@@ -167,7 +168,7 @@ async def test_where_calls_are_scarce_the_check_waits_for_the_first_session(open
     loop = asyncio.get_running_loop()
     # So many that whole sessions are fewer calls.
     many = (*SYMBOLS, "X", "Y", "Z")
-    await bars.stream(many, LATEST, HISTORY, until=loop.time() + 0.01, block_size=2, emit=Sink().take)
+    await bars.stream(StreamRequest(many, loop.time() + 0.01, 2), LATEST, HISTORY, Sink().take)
     assert source.asked[f"adjusted {FIRST}"] == 0
     hold.set()
     assert await suspects(bars) == {"A"}

@@ -18,6 +18,7 @@ from services.fetcher.store.file import StoreFile
 from services.fetcher.store.layout import Place
 from services.fetcher.store.store import Store, Verified
 from services.fetcher.store.stored_source import StoredSource
+from services.fetcher.stream_events import StreamRequest
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split
@@ -185,13 +186,13 @@ async def test_a_next_session_costs_one_session_and_its_splits(opened: Open) -> 
 async def test_that_a_symbol_has_no_bars_is_believed_for_sessions_to_come(opened: Open) -> None:
     bars, source = await opened(latest_session=lambda: SESSIONS[-2], listed=("A", "NEVER"))
     until = asyncio.get_running_loop().time() + 5
-    await bars.stream(("A", "NEVER"), SESSIONS[-2], HISTORY - 1, until=until, block_size=1, emit=Sink().take)
+    await bars.stream(StreamRequest(("A", "NEVER"), until, 1), SESSIONS[-2], HISTORY - 1, Sink().take)
     assert source.asked["NEVER"] == 1
     await bars.close()
     for newest, asked in ((LATEST, 0), (LATEST + timedelta(days=60), 1)):
         day = nearest_session(newest)
         bars, source = await opened(latest_session=lambda day=day: day)
-        await bars.stream(("A", "NEVER"), day, HISTORY - 1, until=until, block_size=1, emit=Sink().take)
+        await bars.stream(StreamRequest(("A", "NEVER"), until, 1), day, HISTORY - 1, Sink().take)
         assert source.asked["NEVER"] == asked
         await bars.close()
 
@@ -203,7 +204,7 @@ async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> N
     bars, source = await opened()
     until = asyncio.get_running_loop().time() + 5
     sink = Sink()
-    await bars.stream(("A",), LATEST, EARLY, until=until, block_size=1, emit=sink.take)
+    await bars.stream(StreamRequest(("A",), until, 1), LATEST, EARLY, sink.take)
     assert source.asked == {"adjusted": 1}
     assert np.isfinite(sink.panels[0].bars).all()
 
@@ -383,7 +384,7 @@ async def test_a_corrected_split_takes_the_place_of_the_old_one(opened: Open) ->
     bars, source = await opened(latest_session=lambda: SESSIONS[-2])
     sink = Sink()
     until = asyncio.get_running_loop().time() + 5
-    await bars.stream(("A",), SESSIONS[-2], HISTORY - 1, until=until, block_size=1, emit=sink.take)
+    await bars.stream(StreamRequest(("A",), until, 1), SESSIONS[-2], HISTORY - 1, sink.take)
     await bars.close()
     bars, source = await opened(known_splits=(Split("A", to_day_number(LATEST), 1, 4),))
     cold = await scanned(bars)

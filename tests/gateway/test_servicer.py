@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.gateway.outcome import Accepted
+from services.gateway.clients import FetchState
+from services.gateway.conclude import conclude, gather
+from services.gateway.ledger import Ledger
+from services.gateway.outcome import Accepted, Outcome
+from services.gateway.scored import Scored
 from services.gateway.servicer import GatewayServicer
-from services.gateway.universe import Listing
+from services.gateway.universe import Listing, Universe
 from services.market.errors import BudgetSpentError
+from services.market.regime import Regime
 from services.market.scoring import ScoringConfig
 from technic.v1 import gateway_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from services.gateway.request import ScanRequest
 
 LISTING = Listing("2025-09-30", "simulated", simulated=True, attributes={}, request_total=0, hit_count=0)
 
 
 class JealousContext:
-    """A context that, like grpc's, must not be written to twice at once."""
+    """A context that, like grpc's, must not be written to twice at once, nor after a write that was broken off."""
 
     def __init__(self) -> None:
         self.kinds: list[str | None] = []
@@ -43,6 +51,38 @@ class TalkativeScanner:
         """Talk."""
         await asyncio.gather(*(accept(Accepted(LISTING, 1)) for _ in range(100)))
         raise BudgetSpentError("that was all")
+
+
+class BriefScanner:
+    """Finds nothing, while the first progress is still being written."""
+
+    config = ScoringConfig.load()
+
+    async def scan(self, request: ScanRequest, tracker: Any, emit: Any) -> Outcome:  # noqa: ARG002  # the scanner's
+        """Return at once."""
+        await asyncio.sleep(0)
+        ended = conclude(request, self.config, gather(request, Scored(), (), {}, {}), Ledger(()))
+        return Outcome(
+            listing=LISTING,
+            universe=Universe((), ()),
+            candidates=ended.candidates,
+            ranking=ended.ranking,
+            plans=None,
+            horizon=10,
+            omissions=(),
+            regime=Regime(),
+            fetch=FetchState(0, 0, 0),
+            versions={},
+            hash="",
+            notices=(),
+        )
+
+
+async def test_progress_that_is_being_written_is_not_broken_off() -> None:
+    context = JealousContext()
+    servicer = GatewayServicer(BriefScanner(), scan_limit=1, technic_version="0")  # type: ignore[arg-type]  # a fake
+    await servicer.ScanUniverse(pb.ScanUniverseRequest(), context)  # type: ignore[arg-type]  # a fake
+    assert context.kinds == ["progress", "progress", "rows", "result"]
 
 
 async def test_two_writes_never_meet() -> None:

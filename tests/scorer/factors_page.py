@@ -30,7 +30,9 @@ FOOT: Final = """
 ## Weekly
 
 {names}: the same formulas over weeks (from Monday on, of the newest 504 sessions; the last week ends with as_of, and is
-marked while it runs), for data frames: `factors.weekly`. They are no columns of a scan.
+marked while it runs). Computed for those who ask for them: a scan that names one among its factors, `ScoreUniverse`
+with `include_weekly`, and `factors.weekly` on a data frame. No score reads them. Their oracle is TA-Lib on weeks that
+pandas made.
 
 ## Over the cross-section
 

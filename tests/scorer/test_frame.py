@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from services.market.panel import FIELDS
@@ -52,6 +53,14 @@ def test_the_last_session_of_a_frame_is_a_scan_bit_for_bit(frame: pd.DataFrame, 
     assert table["symbol"].tolist() == list(SYMBOLS)
     assert (table["date"] == frame["date"].max()).all()
     assert table[NAMES].to_numpy()[:3].tobytes() == by_scan(bars)[:3].tobytes()
+
+
+def test_a_frame_of_polars_gives_a_frame_of_polars(frame: pd.DataFrame) -> None:
+    columns = {name: frame[name].to_numpy() for name in ("symbol", "date", *FIELDS)}
+    table = factors.compute(pl.DataFrame(columns))
+    assert type(table) is pl.DataFrame
+    assert table.select(NAMES).to_numpy().tobytes() == factors.compute(frame)[NAMES].to_numpy().tobytes()
+    assert table["date"].to_list() == list(factors.compute(frame)["date"].dt.date)
 
 
 def test_a_symbol_of_few_bars_has_the_factors_that_these_allow(frame: pd.DataFrame) -> None:

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from services.market import errors
-from services.market.panel import Panel
+from services.market.panel import FIELDS, Panel
 from services.market.sessions import from_day_number, sessions_ending, to_day_number
 from services.market.vocabulary import Flag, Reason
+from services.market.weeks import WEEKLY_SESSIONS
 from services.rpc.channel import open_channel
 from services.rpc.serve import ServerSpec, start
 from services.rpc.status import from_call
 from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omissions_from_messages, panel_parts
 from services.scorer import __main__ as scorer
-from services.scorer.factors import FACTORS
+from services.scorer import factors
+from services.scorer.factors import FACTORS, WEEKLY
 from services.scorer.regime import CONTEXT_SYMBOLS
 from services.scorer.settings import ScorerSettings
 from technic.v1 import fetcher_service_pb2 as fetcher_pb
@@ -30,18 +32,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SESSIONS = 300
-DAYS = np.array([to_day_number(day) for day in sessions_ending(from_day_number(20361), SESSIONS)], np.int32)
+DAYS = np.array([to_day_number(day) for day in sessions_ending(from_day_number(20361), WEEKLY_SESSIONS)], np.int32)
 
 
-def panel(symbols: tuple[str, ...], seed: int = 3) -> Panel:
-    """Make bars that wander; a symbol's bars depend on its name only."""
+def panel(symbols: tuple[str, ...], sessions: int = SESSIONS, seed: int = 3) -> Panel:
+    """Make bars that wander, of the newest sessions; a symbol's bars depend on its name only."""
     columns = []
     for symbol in symbols:
         random = np.random.default_rng([seed, *symbol.encode()])
-        close = 50 * np.cumprod(1 + random.normal(0, 0.02, SESSIONS))
-        columns.append(np.stack([close * 0.99, close * 1.02, close * 0.98, close, random.uniform(1e5, 1e6, SESSIONS)]))
-    bars = np.stack(columns, axis=2) if columns else np.empty((5, SESSIONS, 0))
-    return Panel(symbols, DAYS, np.ones(SESSIONS, np.bool_), np.ascontiguousarray(bars))
+        close = 50 * np.cumprod(1 + random.normal(0, 0.02, len(DAYS)))
+        columns.append(np.stack([close * 0.99, close * 1.02, close * 0.98, close, random.uniform(1e5, 1e6, len(DAYS))]))
+    bars = np.stack(columns, axis=2)[:, -sessions:]
+    return Panel(symbols, DAYS[-sessions:], np.ones(sessions, np.bool_), np.ascontiguousarray(bars))
 
 
 class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
@@ -51,6 +53,9 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
         self.size = 8
         self.absent: tuple[str, ...] = ()
         self.error: Exception | None = None
+        self.version = ""
+        self.bar_counts: dict[str, int] = {}
+        self.early_sessions = 0
         self.asked: list[fetcher_pb.StreamBarsRequest] = []
         self.seconds_left: list[float] = []
         self.hold = asyncio.Event()
@@ -71,11 +76,26 @@ class ScriptedFetcher(fetcher_service_pb2_grpc.FetcherServiceServicer):
         if self.error:
             raise self.error
         present = [symbol for symbol in request.symbols if symbol not in self.absent]
+        if self.version and request.known_version == self.version:
+            present = []
+        for begin in range(0, len(present) if request.include_early and self.early_sessions else 0, self.size):
+            response = fetcher_pb.StreamBarsResponse()
+            block = panel(tuple(present[begin : begin + self.size]), request.history_count)
+            block.session_fetched[: -self.early_sessions] = False
+            block.bars[:, : -self.early_sessions] = np.nan
+            response.early_block.MergeFromString(b"".join(panel_parts(block)))
+            await context.write(response)
         for begin in range(0, len(present), self.size):
             response = fetcher_pb.StreamBarsResponse()
-            parts = panel_parts(panel(tuple(present[begin : begin + self.size])))
+            block = panel(tuple(present[begin : begin + self.size]), request.history_count)
+            for symbol, count in self.bar_counts.items():
+                if symbol in block.symbols:
+                    block.bars[:, : request.history_count - count, block.symbols.index(symbol)] = np.nan
+            parts = panel_parts(block)
             response.block.MergeFromString(b"".join(parts))
             await context.write(response)
+        if self.version:
+            await context.write(fetcher_pb.StreamBarsResponse(version=fetcher_pb.BarsVersion(version=self.version)))
         batch = fetcher_pb.OmissionBatch()
         for symbol in self.absent:
             batch.omissions.add(symbol=symbol, reason=Reason.NO_DATA)
@@ -111,9 +131,11 @@ async def score(
     stub: scorer_service_pb2_grpc.ScorerServiceStub,
     symbols: list[str],
     timeout: float = 30,  # noqa: ASYNC109
+    **fields: Any,
 ) -> tuple[dict[str, np.ndarray], list[pb.ScoreUniverseResponse]]:
     """Return the rows by symbol, and all events."""
-    events = [event async for event in stub.ScoreUniverse(pb.ScoreUniverseRequest(symbols=symbols), timeout=timeout)]
+    request = pb.ScoreUniverseRequest(symbols=symbols, **fields)
+    events = [event async for event in stub.ScoreUniverse(request, timeout=timeout)]
     columns = len(events[0].header.columns)
     rows = {
         symbol: row
@@ -180,6 +202,93 @@ async def test_without_spy_rows_are_flagged_and_market_relative_factors_missing(
     assert "SPY" in events[-1].summary.regime.missing_symbols
 
 
+async def test_symbols_without_enough_bars_are_omissions_and_spoil_nothing(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    whole, _ = await score(stub, ["AAA", "BBB"])
+    fetcher.bar_counts = {"YOUNG": 59, "NONE": 0}
+    rows, events = await score(stub, ["AAA", "YOUNG", "NONE", "BBB"])
+    assert {symbol: row.tobytes() for symbol, row in rows.items()} == {
+        symbol: row.tobytes() for symbol, row in whole.items()
+    }
+    omitted = [one for event in events for one in omissions_from_messages(event.block.omissions)]
+    assert omitted == [("YOUNG", Reason.TOO_LITTLE_HISTORY), ("NONE", Reason.NO_DATA)]
+
+
+async def test_bars_that_did_not_change_are_neither_sent_nor_scored_again(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    fetcher.version, fetcher.absent = "first", ("GONE",)
+    symbols = ["AAA", "GONE", "QQQ", *(f"S{number}" for number in range(20))]
+    rows, events = await score(stub, symbols)
+    again, events_again = await score(stub, symbols)
+    assert [request.known_version for request in fetcher.asked] == ["", "first"]
+    assert list(again) == list(rows)
+    assert [row.tobytes() for row in again.values()] == [row.tobytes() for row in rows.values()]
+    assert events_again[-1].summary.compute_seconds == 0 < events[-1].summary.compute_seconds
+    assert events_again[-1].summary.regime == events[-1].summary.regime
+    assert [event.block for event in events_again if event.HasField("block")] == [
+        event.block for event in events if event.HasField("block")
+    ]
+
+
+async def test_weekly_factors_come_behind_the_other_columns_which_stay_the_same(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    symbols = [f"S{number}" for number in range(20)]
+    rows, events = await score(stub, symbols)
+    longer, weekly_events = await score(stub, symbols, include_weekly=True)
+    assert [request.history_count for request in fetcher.asked] == [SESSIONS, WEEKLY_SESSIONS]
+    daily, columns = list(events[0].header.columns), list(weekly_events[0].header.columns)
+    assert columns == [*daily, *(spec.name for spec in WEEKLY)]
+    assert {symbol: row[: len(daily)].tobytes() for symbol, row in longer.items()} == {
+        symbol: row.tobytes() for symbol, row in rows.items()
+    }
+    bars = panel(tuple(symbols), WEEKLY_SESSIONS)
+    frame = {
+        "symbol": np.repeat(symbols, WEEKLY_SESSIONS),
+        "date": np.tile(DAYS.astype("datetime64[D]"), len(symbols)),
+    } | {name: bars.bars[number].T.ravel() for number, name in enumerate(FIELDS)}
+    expected = factors.weekly(frame)
+    for spec in WEEKLY:
+        place = columns.index(spec.name)
+        assert [row[place] for row in longer.values()] == list(expected[spec.name])
+
+
+async def test_early_bars_are_scored_as_such_and_change_nothing_that_follows(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    symbols = [f"S{number}" for number in range(20)]
+    plain, events = await score(stub, symbols)
+    fetcher.early_sessions = 210
+    rows, events = await score(stub, symbols, include_early=True)
+    early = [event.early_block for event in events if event.HasField("early_block")]
+    assert [symbol for block in early for symbol in block.symbols] == symbols
+    flags = [flag for block in early for flag in flags_from_bytes(block.flags, len(block.symbols)).tolist()]
+    assert all(flag & Flag.EARLY_HISTORY for flag in flags)
+    assert {symbol: row.tobytes() for symbol, row in rows.items()} == {
+        symbol: row.tobytes() for symbol, row in plain.items()
+    }
+    columns = list(events[0].header.columns)
+    values = matrix_from_bytes(early[0].values, len(early[0].symbols), len(columns))
+    place = columns.index("rsi_2")
+    # Two sessions are in both; a recursion's seed is far away.
+    np.testing.assert_allclose(values[:, place], [rows[symbol][place] for symbol in early[0].symbols], rtol=1e-9)
+    assert np.isnan(values[:, columns.index("ret_252")]).all()
+
+
+async def test_another_version_is_scored_anew(
+    stub: scorer_service_pb2_grpc.ScorerServiceStub, fetcher: ScriptedFetcher
+) -> None:
+    for version in ("first", "second", "second", ""):
+        fetcher.version = version
+        rows, events = await score(stub, ["AAA", "BBB"])
+        assert set(rows) == {"AAA", "BBB"}
+        assert (events[-1].summary.compute_seconds == 0) is (len(fetcher.asked) == 3)
+    await score(stub, ["BBB", "AAA"])
+    assert [request.known_version for request in fetcher.asked] == ["", "first", "second", "second", ""]
+
+
 @pytest.mark.parametrize(
     "error",
     [errors.ProviderAuthError("the key is refused"), errors.ProviderRateLimitedError("slow down", retry_after_s=7.0)],
@@ -217,8 +326,11 @@ async def test_factors_are_listed_as_the_registry_declares_them(
     stub: scorer_service_pb2_grpc.ScorerServiceStub,
 ) -> None:
     answer = await stub.ListFactors(pb.ListFactorsRequest())
-    assert len(answer.factors) == len(FACTORS) >= 80
-    for factor, spec in zip(answer.factors, FACTORS, strict=True):
+    assert len(FACTORS) >= 80
+    assert [factor.name for factor in answer.factors if factor.weekly] == [spec.name for spec in WEEKLY]
+    assert answer.factors[-1].lookback_sessions == 5 * WEEKLY[-1].lookback
+    daily = [factor for factor in answer.factors if not factor.weekly]
+    for factor, spec in zip(daily, FACTORS, strict=True):
         assert (factor.name, factor.family, factor.unit, factor.source) == (
             spec.name,
             spec.family,

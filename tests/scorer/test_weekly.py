@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from services.market.panel import FIELDS
-from services.market.sessions import sessions_between, to_day_number
+from services.market.sessions import sessions_between
+from services.market.weeks import week_is_running
 from services.scorer import factors
-from services.scorer.weeks import is_running
 from tests.scorer import markets
 from tests.scorer.oracles import TA
 
@@ -55,7 +55,7 @@ def test_a_running_week_is_marked(frame: pd.DataFrame) -> None:
 @pytest.mark.parametrize(("day", "running"), [("2025-04-17", False), ("2025-04-16", True), ("2025-09-02", True)])
 def test_a_week_ends_with_its_last_session(day: str, running: bool) -> None:  # noqa: FBT001
     # Good Friday was 2025-04-18, so that the Thursday before it ended the week.
-    assert is_running(to_day_number(pd.Timestamp(day).date())) is running
+    assert week_is_running(pd.Timestamp(day).date()) is running
 
 
 def test_weekly_factors_of_too_few_weeks_are_missing(frame: pd.DataFrame) -> None:

@@ -42,6 +42,7 @@ class Scan:
 
     accepted: pb.ScanAccepted = field(default_factory=pb.ScanAccepted)
     progress: list[pb.ScanProgress] = field(default_factory=list)
+    previews: list[pb.RowBatch] = field(default_factory=list)
     rows: list[pb.RowBatch] = field(default_factory=list)
     result: pb.ScanResult = field(default_factory=pb.ScanResult)
     order: list[str] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Scan:
         elif kind == "progress":
             self.progress.append(event.progress)
         elif kind == "rows":
-            self.rows.append(event.rows)
+            (self.rows if event.rows.final else self.previews).append(event.rows)
         else:
             self.result = event.result
 

@@ -21,6 +21,7 @@ from services.simulator.api import Terms, create_replay
 from services.simulator.plans import PLANS
 from services.simulator.replay import Replay
 from services.simulator.serve import serving
+from technic.v1 import vocabulary_pb2
 from tests.system.conftest import KEY, Scan, running, simulated_settings
 
 LAST = date(2025, 7, 9)
@@ -126,6 +127,17 @@ async def test_files_and_their_replay_give_the_same_result(files: Files, tmp_pat
     assert {"BRK-B", "T", "S07"} < set(direct.symbols)
     assert "S08" not in direct.symbols
     assert len({flags for batch in direct.rows for flags in batch.flags}) > 2
+
+
+async def test_a_universe_without_a_symbol_is_answered_without_a_row(files: Files, tmp_path: Path) -> None:
+    empty = await scan(
+        tmp_path / "a", {"provider": "files", "bars_path": files.bars}, types=[vocabulary_pb2.SYMBOL_TYPE_WARRANT]
+    )
+    result = empty.result
+    assert (result.requested_count, result.scored_count, result.omitted_count) == (0, 0, 0)
+    assert empty.symbols == []
+    assert not result.budget_spent
+    assert list(result.notices) == ["nothing to scan: none of the 50 listed symbols is asked for"]
 
 
 async def test_raw_bars_with_their_splits_are_the_adjusted_ones(files: Files, tmp_path: Path) -> None:

@@ -174,6 +174,21 @@ async def test_requested_factors_come_with_the_rows(stack: Stack) -> None:
     assert all(0 <= value <= 100 for value in factors["rsi_14"])
 
 
+async def test_weekly_factors_come_on_request_and_change_nothing_else(stack: Stack) -> None:
+    plain = await stack.scan(top_count=3)
+    scan = await stack.scan(factors=["weekly_rsi_14", "weekly_sma_40"], top_count=3)
+    factors = {column.name: list(column.values) for column in scan.rows[0].factors}
+    assert all(0 <= value <= 100 for value in factors["weekly_rsi_14"])
+    assert all(value > 0 for value in factors["weekly_sma_40"])
+    assert (plain.result.sessions_wanted, scan.result.sessions_wanted) == (300, 504)
+    assert scan.result.result_hash == plain.result.result_hash
+    assert list(scan.rows[0].symbols) == list(plain.rows[0].symbols)
+    # 2025-09-30 was a Tuesday.
+    assert scan.result.week_running
+    assert not plain.result.HasField("week_running")
+    assert any("week of 2025-09-30 is still running" in notice for notice in scan.result.notices)
+
+
 @pytest.mark.parametrize("planned", [False, True])
 @pytest.mark.parametrize("factor_count", [0, 82])
 def test_a_batch_of_long_rows_stays_under_a_mebibyte(factor_count: int, planned: bool) -> None:  # noqa: FBT001  # a case
@@ -211,6 +226,7 @@ async def test_a_past_session_is_scanned_as_of_that_session(stack: Stack) -> Non
         ({"as_of": "soon"}, "not a date"),
         ({"profile": "wild"}, "known are"),
         ({"factors": ["rsi_41"]}, "did you mean 'rsi_14'"),
+        ({"factors": ["weekly_rsi_41"]}, "did you mean 'weekly_rsi_14'"),
         ({"budget": Duration(seconds=0)}, "budget"),
         ({"symbols": ["A"] * 20_001}, "at most 20000"),
     ],

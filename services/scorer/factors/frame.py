@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from services.market.scoring import ScoringConfig
+from services.market.sessions import from_day_number
+from services.market.weeks import WEEKLY_SESSIONS, week_is_running
 from services.scorer.factors.registry import FACTORS
 from services.scorer.factors.table import LongBars, Table
 from services.scorer.factors.weekly import WEEKLY
 from services.scorer.formulas import last_values, values_at
 from services.scorer.series import carry_series
-from services.scorer.weeks import WEEKLY_SESSIONS, is_running, week_series
+from services.scorer.weeks import week_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +92,7 @@ def weekly(frame: Frame) -> Frame:
     days = bars.days[-WEEKLY_SESSIONS:]
     columns = _last_session(WEEKLY, bars, "", rules, lambda series: week_series(series, days))
     symbols, dates = columns.pop("symbol"), columns.pop("date")
-    running = np.full(len(dates), len(days) > 0 and is_running(int(days[-1])))
+    running = np.full(len(dates), len(days) > 0 and week_is_running(from_day_number(int(days[-1]))))
     make: Any = type(frame)
     made: Frame = make({"symbol": symbols, "date": dates, "week_running": running, **columns})
     return made

@@ -1,0 +1,142 @@
+"""One scoring while it runs: panels in work, blocks out in order, and what all of them have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from services.market.panel import Panel
+from services.scorer.bars import BarsVersion, EarlyPanel, FetchState
+from services.scorer.block import ScoredBlock, score_panel
+from services.scorer.regime import CONTEXT_SYMBOLS
+from services.scorer.remembered import Remembered
+from services.scorer.series import carry_series
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from numpy.typing import NDArray
+
+    from services.scorer.bars import Event
+    from services.scorer.engine import FactorEngine
+    from services.scorer.remembered import ScoreRequest
+
+BLOCKS_IN_WORK = 2
+"""Blocks computed at once: one a core of the smallest machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyBlock:
+    """Rows that are scored again once more sessions are there."""
+
+    block: ScoredBlock
+
+
+Emit = Callable[[FetchState | ScoredBlock | EarlyBlock], Awaitable[None]]
+"""Takes what a scoring gives, in order."""
+
+
+class ScoringRun:
+    """One scoring: panels in work, and what they have in common.
+
+    Attributes:
+        context: carried closes of the context ETFs, (session,) float64, USD, by symbol.
+        compute_s: seconds of computing, summed over blocks.
+        scored: what is worth remembering; None if the bars have no version.
+    """
+
+    def __init__(
+        self,
+        engine: FactorEngine,
+        pool: Executor,
+        request: ScoreRequest,
+        emit: Emit,
+        known: Remembered | None,
+    ) -> None:
+        self._engine = engine
+        self._pool = pool
+        self._requested = frozenset(request.symbols)
+        self._weekly = request.include_weekly
+        self._emit = emit
+        self._known = known
+        self._working: deque[asyncio.Future[tuple[ScoredBlock, float]]] = deque()
+        self._emitted: list[ScoredBlock] = []
+        self._began = False
+        self._early_context: dict[str, NDArray[np.float64]] | None = None
+        self.context: dict[str, NDArray[np.float64]] = {}
+        self.compute_s = 0.0
+        self.scored: Remembered | None = None
+
+    async def take(self, event: Event) -> None:
+        """Start on a panel, and emit the oldest block once enough are in work; pass on the rest."""
+        if isinstance(event, FetchState):
+            self._early_context = None  # Early panels that come after it are of more sessions.
+            await self._emit(event)
+        elif isinstance(event, Panel):
+            loop = asyncio.get_running_loop()
+            if not self._began:
+                self._began = True
+                self.context = await loop.run_in_executor(self._pool, self._find_context, event)
+            self._working.append(loop.run_in_executor(self._pool, self._compute, event, self.context))
+            if len(self._working) >= BLOCKS_IN_WORK:
+                await self._emit_oldest()
+        elif isinstance(event, EarlyPanel):
+            await self._take_early(event.panel)
+        elif isinstance(event, BarsVersion):
+            await self._take_version(event.version)
+        else:
+            omissions = tuple(omission for omission in event if omission[0] in self._requested)
+            await self.drain()
+            width = len(self._engine.columns_of(weekly=self._weekly))
+            await self._emit(ScoredBlock((), np.empty((0, width)), np.empty(0, np.uint32), omissions))
+
+    async def _take_early(self, panel: Panel) -> None:
+        """Score an early panel at once; the first one of a round has the context, as among the others."""
+        loop = asyncio.get_running_loop()
+        if self._early_context is None:
+            self._early_context = await loop.run_in_executor(self._pool, self._find_context, panel)
+        block, seconds = await loop.run_in_executor(self._pool, self._compute, panel, self._early_context)
+        self.compute_s += seconds
+        await self._emit(EarlyBlock(block))
+
+    async def _take_version(self, version: str) -> None:
+        """Remember the blocks so far by their version; emit them as they are known if the fetcher left them out."""
+        await self.drain()
+        if self._known is None or self._known.version != version:
+            self.scored = Remembered(version, tuple(self._emitted), self.context)
+            return
+        self._began, self.context, self.scored = True, self._known.context, self._known
+        for block in self._known.blocks:
+            await self._emit(block)
+
+    async def drain(self) -> None:
+        """Emit every block that is still in work."""
+        while self._working:
+            await self._emit_oldest()
+
+    async def _emit_oldest(self) -> None:
+        block, seconds = await self._working.popleft()
+        self.compute_s += seconds
+        self._emitted.append(block)
+        await self._emit(block)
+
+    def _find_context(self, panel: Panel) -> dict[str, NDArray[np.float64]]:
+        closes = carry_series(panel, self._engine.config.history).closes()
+        return {symbol: closes[symbol] for symbol in CONTEXT_SYMBOLS if symbol in closes}
+
+    def _compute(self, panel: Panel, context: dict[str, NDArray[np.float64]]) -> tuple[ScoredBlock, float]:
+        """Score a panel, and leave out context ETFs that nobody asked for."""
+        began = time.perf_counter()
+        block = score_panel(panel, context.get(CONTEXT_SYMBOLS[0]), self._engine, weekly=self._weekly)
+        wanted = np.array([symbol in self._requested for symbol in block.symbols], np.bool_)
+        if not wanted.all():
+            symbols = tuple(symbol for symbol in block.symbols if symbol in self._requested)
+            block = replace(block, symbols=symbols, values=block.values[wanted], flags=block.flags[wanted])
+        omissions = tuple(omission for omission in block.omissions if omission[0] in self._requested)
+        return replace(block, omissions=omissions), time.perf_counter() - began

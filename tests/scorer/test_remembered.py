@@ -1,0 +1,31 @@
+"""The bound on what the scorer remembers."""
+
+import numpy as np
+
+from services.scorer.block import ScoredBlock
+from services.scorer.remembered import Remembered, RememberedScorings, ScoreRequest
+
+
+def scoring(symbol_count: int) -> Remembered:
+    symbols = tuple(f"S{number}" for number in range(symbol_count))
+    block = ScoredBlock(symbols, np.zeros((symbol_count, 100)), np.zeros(symbol_count, np.uint32), ())
+    return Remembered("first", (block,), {})
+
+
+def test_what_was_asked_for_longest_ago_leaves_first() -> None:
+    requests = [ScoreRequest((name,), "2025-07-09") for name in "ABC"]
+    one = scoring(10)
+    kept = RememberedScorings(2 * one.byte_count)
+    for request in requests[:2]:
+        kept.put(request, one)
+    kept.put(requests[0], one)
+    kept.put(requests[2], one)
+    assert [kept.get(request) is not None for request in requests] == [True, False, True]
+
+
+def test_what_is_larger_than_the_bound_is_not_kept() -> None:
+    kept = RememberedScorings(scoring(10).byte_count)
+    request = ScoreRequest(("A",), "")
+    kept.put(request, scoring(10))
+    kept.put(request, scoring(11))
+    assert kept.get(request) is None
