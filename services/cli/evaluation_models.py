@@ -12,7 +12,8 @@ from services.cli.training_history import History
 from services.inference.card import read_learned_days
 from services.inference.features import FEATURES
 from services.inference.model import Model
-from services.inference.repository import CARD_FILE, ModelRepository
+from services.inference.repository import ModelRepository
+from services.inference.version_folder import CARD_FILE
 from services.market.errors import LocalDataError, ModelUnusableError, UnknownModelError
 from services.market.sessions import to_day_number
 

@@ -14,9 +14,9 @@ from services.cli import exits
 from services.cli.training_bars import StockBars, read_stocks
 from services.cli.training_history import UNIVERSE_RULE, make_history
 from services.inference.report import Source, card_json, card_markdown
-from services.inference.repository import CARD_FILE, MODEL_FILE, NOTES_FILE
 from services.inference.train import Trained, train
 from services.inference.training_set import TrainingSet
+from services.inference.version_folder import CARD_FILE, MODEL_FILE, NOTES_FILE
 from services.market.errors import LocalDataError
 from services.market.scoring import ScoringConfig
 from services.market.sessions import from_day_number

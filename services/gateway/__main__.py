@@ -21,6 +21,7 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
 
     from services.gateway.alphas import InferenceClient
     from services.gateway.clients import FetcherClient, ScorerClient
+    from services.gateway.models import ModelTerms
     from services.gateway.scan import Scanner
     from services.gateway.servicer import GatewayServicer
     from services.market.scoring import ScoringConfig
@@ -33,11 +34,18 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
         open_channel(settings.scorer_address) as scorer,
         open_channel(settings.inference_address) as inference,
     ):
-        models = {"alpha_5": settings.alpha_5_model, "alpha_10": settings.alpha_10_model}
+        terms = {
+            "alpha_5": ModelTerms(
+                settings.alpha_5_model, settings.alpha_5_features, settings.alpha_5_input, settings.alpha_5_output
+            ),
+            "alpha_10": ModelTerms(
+                settings.alpha_10_model, settings.alpha_10_features, settings.alpha_10_input, settings.alpha_10_output
+            ),
+        }
         scanner = Scanner(
             fetcher=FetcherClient(fetcher),
             scorer=ScorerClient(scorer),
-            inference=InferenceClient(inference, models),
+            inference=InferenceClient(inference, terms, streaming=settings.inference_streaming),
             config=ScoringConfig.load(),
         )
         servicer = GatewayServicer(scanner, scan_limit=settings.scan_limit, technic_version=version("technic"))

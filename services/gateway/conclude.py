@@ -12,15 +12,12 @@ from services.gateway.result_hash import SUB_SCORES
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from services.gateway.candidates import Candidates
     from services.gateway.ledger import Ledger, Omission
     from services.gateway.plans import Plans
     from services.gateway.ranking import Ranking
     from services.gateway.request import ScanRequest
-    from services.gateway.scored import Scored
+    from services.gateway.scored import Predictions, Scored
     from services.gateway.universe import Attributes
     from services.market.scoring import ScoringConfig
 
@@ -50,7 +47,7 @@ def gather(
     scored: Scored,
     columns: Collection[str],
     attributes: Mapping[str, Attributes],
-    alphas: Mapping[str, NDArray[np.float64]],
+    predictions: Predictions,
 ) -> Candidates:
     """Put together what was scored, with the columns and ranks that the request takes.
 
@@ -59,13 +56,13 @@ def gather(
         scored: the blocks.
         columns: names of the blocks' columns; empty if no block came.
         attributes: by symbol.
-        alphas: by role, (symbol,) float64 in the order of the blocks.
+        predictions: of the models, in the order of the blocks.
     """
     asked = (*request.factors, *request.selection.columns)
     planned = plans.COLUMNS if request.plans else ()
     read = dict.fromkeys((*RANKED_COLUMNS, *asked, *cross_section.inputs(asked), *planned))
     names = tuple(name for name in read if name in columns) or RANKED_COLUMNS
-    candidates = scored.candidates(names, attributes, alphas)
+    candidates = scored.candidates(names, attributes, predictions)
     if not columns:
         return candidates
     ranks = cross_section.ranks(asked, candidates.columns, candidates.sectors)

@@ -9,14 +9,11 @@ import structlog
 
 from services.gateway.conclude import gather, ranked
 from services.gateway.outcome import Preview
-from services.gateway.scored import Scored
+from services.gateway.scored import NOTHING, Predictions, Scored
 from services.market.errors import TechnicError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Awaitable, Callable, Collection
 
     from services.gateway.alphas import AlphaStream
     from services.gateway.clients import ScoredBlock
@@ -72,32 +69,32 @@ class Previews:
         if len(self._early):
             self._shown_early = True
             scored, self._early = self._early, Scored()
-            await self._show(scored, columns, await self._early_alphas())
+            await self._show(scored, columns, await self._early_predictions())
 
     async def show(self, scored: Scored, columns: Collection[str]) -> None:
         """Give a preview of the blocks so far, if it is time for one."""
         if not self._shown_early and asyncio.get_running_loop().time() >= self._due:
-            await self._show(scored, columns, {})
+            await self._show(scored, columns, NOTHING)
 
     async def close(self) -> None:
         """End what is still on its way."""
         if self._alphas is not None:
             await self._alphas.cancel()
 
-    async def _early_alphas(self) -> dict[str, NDArray[np.float64]]:
+    async def _early_predictions(self) -> Predictions:
         try:
-            return await self._alphas.finish() if self._alphas is not None else {}
+            return await self._alphas.finish() if self._alphas is not None else NOTHING
         except TechnicError as error:
             structlog.get_logger().warning("no_alphas_in_preview", error=error.message)
-            return {}
+            return NOTHING
 
-    async def _show(self, scored: Scored, columns: Collection[str], alphas: Mapping[str, NDArray[np.float64]]) -> None:
+    async def _show(self, scored: Scored, columns: Collection[str], predictions: Predictions) -> None:
         loop = asyncio.get_running_loop()
         if loop.time() > self._until:
             return
 
         def make() -> Preview:
-            candidates = gather(self._request, scored, columns, self._listing.attributes, alphas)
+            candidates = gather(self._request, scored, columns, self._listing.attributes, predictions)
             return Preview(self._listing, *ranked(self._request, self._config, candidates))
 
         await self._emit(await asyncio.to_thread(make))

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.gateway import cross_section
-from services.gateway.alphas import check_features
 from services.gateway.clients import EarlyBlock, FetchState, Header, ScoredBlock, Scoring
 from services.gateway.conclude import conclude, gather
 from services.gateway.ledger import Ledger, Omission
+from services.gateway.models import check_features
 from services.gateway.outcome import Accepted, Outcome
 from services.gateway.previews import Previews
 from services.gateway.progress import Stage, Tracker
 from services.gateway.request import require_names
 from services.gateway.result_hash import result_hash
-from services.gateway.scored import Scored
+from services.gateway.scored import NOTHING, Scored
 from services.gateway.universe import Listing, Universe, choose, coverage, resolve, unfiltered
 from services.market.errors import BudgetSpentError, ConfigMismatchError, TechnicError
 from services.market.regime import Regime
@@ -38,13 +38,12 @@ from services.market.weeks import WEEKLY_PREFIX, WEEKLY_SESSIONS, week_is_runnin
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from services.gateway.alphas import AlphaStream, InferenceClient, Model
+    from services.gateway.alphas import AlphaStream, InferenceClient
     from services.gateway.clients import FetcherClient, ScorerClient
+    from services.gateway.models import Model
     from services.gateway.outcome import Preview
     from services.gateway.request import ScanRequest
+    from services.gateway.scored import Predictions
     from services.market.scoring import ScoringConfig
 
     Emit = Callable[[Accepted | Preview], Awaitable[None]]
@@ -113,11 +112,11 @@ class _Scan:
             ledger.omit(omission)
         try:
             scoring = await self._score(universe, listing, ledger)
-            alphas = await self._collect()
+            predictions = await self._collect()
         finally:
             if self._stream is not None:
                 await self._stream.cancel()
-        return self._finish(listing, universe, ledger, scoring, alphas)
+        return self._finish(listing, universe, ledger, scoring, predictions)
 
     async def _list(self) -> Listing:
         """Ask for symbols and models at once; without models the scan goes on."""
@@ -220,16 +219,17 @@ class _Scan:
         left = self._left() + RESERVE_S / 2
         return self._scanner.inference.stream(self._models, left) if self._models else None
 
-    async def _collect(self) -> dict[str, NDArray[np.float64]]:
+    async def _collect(self) -> Predictions:
         """Take the alphas; without them their weight goes to TechRating."""
         began = self._tracker.elapsed()
         try:
-            return await self._stream.finish() if self._stream is not None else {}
+            if self._stream is not None:
+                return await self._stream.finish()
         except TechnicError as error:
             self._without_alphas(error)
-            return {}
         finally:
             self._tracker.timed("infer", began)
+        return NOTHING
 
     def _finish(
         self,
@@ -237,12 +237,12 @@ class _Scan:
         universe: Universe,
         ledger: Ledger,
         scoring: Scoring | None,
-        alphas: dict[str, NDArray[np.float64]],
+        predictions: Predictions,
     ) -> Outcome:
         """Rank what is there and close the ledger."""
         began = self._tracker.elapsed()
         self._tracker.enter(Stage.RANK, len(universe.symbols))
-        candidates = gather(self._request, self._scored, self._columns, listing.attributes, alphas)
+        candidates = gather(self._request, self._scored, self._columns, listing.attributes, predictions)
         ended = conclude(self._request, self._scanner.config, candidates, ledger)
         versions, fetch = self._versions(), self._fetch_state(universe, scoring)
         gaps = unfiltered(self._request.selection, coverage(universe, listing))
@@ -286,4 +286,4 @@ class _Scan:
         return {
             "config": self._scanner.config.config_hash,
             "factors": hashlib.sha256(factors.encode()).hexdigest(),
-        } | {model.role: f"{model.name}@{model.version} {model.sha256}" for model in self._models}
+        } | {model.role: str(model) for model in self._models}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from services.gateway.candidates import Candidates
 from services.gateway.universe import Attributes
+from services.market.vocabulary import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +17,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from services.gateway.clients import ScoredBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What the models said of all blocks, in the order in which those came.
+
+    Attributes:
+        alphas: predicted return by role, (symbol,) float64, fractions; empty without models.
+        outliers: by role, (symbol,) bool, true where the model says that the row is unlike what it learned from; models
+            that do not tell are absent.
+    """
+
+    alphas: Mapping[str, NDArray[np.float64]]
+    outliers: Mapping[str, NDArray[np.bool_]]
+
+
+NOTHING = Predictions({}, {})
+"""What is said without models."""
 
 
 class Scored:
@@ -34,14 +54,14 @@ class Scored:
         self._blocks.append(block)
 
     def candidates(
-        self, names: tuple[str, ...], attributes: Mapping[str, Attributes], alphas: Mapping[str, NDArray[np.float64]]
+        self, names: tuple[str, ...], attributes: Mapping[str, Attributes], predictions: Predictions
     ) -> Candidates:
         """Put all blocks together, in symbol order, so that results do not depend on who came first.
 
         Args:
             names: columns to take out of the blocks, each once; empty ones if there is no block.
             attributes: by symbol; one that is absent is unknown.
-            alphas: by role, (symbol,) float64 in the order of the blocks.
+            predictions: a symbol that is an outlier to any of the models is flagged OUT_OF_DISTRIBUTION.
         """
         symbols = [symbol for block in self._blocks for symbol in block.symbols]
         places = sorted(range(len(symbols)), key=symbols.__getitem__)
@@ -54,13 +74,15 @@ class Scored:
             name: np.concatenate(empty + [block.columns[name] for block in self._blocks])[order] for name in names
         }
         flags = np.concatenate([np.empty(0, np.uint32), *(block.flags for block in self._blocks)])[order]
+        for outliers in predictions.outliers.values():
+            flags[outliers[order]] |= np.uint32(Flag.OUT_OF_DISTRIBUTION)
         return Candidates(
             symbols=ordered,
             types=np.array([it.type for it in known], np.int64),
             market_caps=np.array([it.market_cap for it in known], np.float64),
             columns=columns,
             flags=flags,
-            alphas={role: values[order] for role, values in alphas.items()},
+            alphas={role: values[order] for role, values in predictions.alphas.items()},
             exchanges=tuple(it.exchange for it in known),
             sectors=tuple(it.sector for it in known),
             industries=tuple(it.industry for it in known),

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -23,26 +24,30 @@ async def compose(settings: InferenceSettings) -> "AsyncIterator[ServerSpec]":
     import structlog
 
     from inference import open_inference_grpc_pb2_grpc
+    from services.inference import device
+    from services.inference.model import BUILT_FOR_GPUS
     from services.inference.pool import WorkPool
     from services.inference.repository import ModelRepository
     from services.inference.servicer import InferenceServicer
+    from services.inference.watch import watch
     from services.rpc.serve import ServerSpec
 
-    repository = ModelRepository(settings.models_path)
+    used, why = device.choose(settings.device, built_for_gpus=BUILT_FOR_GPUS)
+    if settings.device != "cpu":
+        log = structlog.get_logger()
+        (log.info if used == "cuda" else log.warning)("device", asked=settings.device, used=used, why=why)
+    repository = ModelRepository(settings.models_path, settings.models_mb * 10**6, used)
     with WorkPool() as pool:
-        servicer = InferenceServicer(repository, pool, version("technic"))
+        servicer = InferenceServicer(repository, pool, version("technic"), used)
 
         def register(server: grpc.aio.Server) -> None:
             open_inference_grpc_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
 
         async def warm() -> None:
             await pool.run(repository.load_all)
-            for entry in repository.entries():
-                if entry.broken:
-                    facts = {"model": entry.name, "version": entry.version, "reason": entry.reason}
-                    structlog.get_logger().warning("model_unusable", **facts)
 
-        yield ServerSpec("inference", settings.address, register, (SERVICE,), warm)
+        follow = partial(watch, repository)
+        yield ServerSpec("inference", settings.address, register, (SERVICE,), warm, follow)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from services.market.errors import ModelUnusableError
 
+Bound = Annotated[float, Field(allow_inf_nan=False)]
 FEATURE = re.compile(r"[a-z][a-z0-9_]*@[1-9][0-9]*")
 
 
@@ -26,6 +27,8 @@ class Card:
         sha256: hex digest of model.ubj.
         training: how the model was made and what it is good for, for people.
         scale: return that a unit of the learned label was found to be worth; part of the booster's leaves already.
+        feature_ranges: (column, 2) p0.5 and p99.5 of each feature in training, in the order of `features`, units of the
+            factors; None if the card does not tell.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Card:
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     training: Annotated[str, Field(min_length=1)]
     scale: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    feature_ranges: tuple[tuple[Bound, Bound], ...] | None = None
 
     def __post_init__(self) -> None:
         odd = [feature for feature in self.features if not FEATURE.fullmatch(feature)]
@@ -43,6 +47,15 @@ class Card:
             raise ValueError(f"feature {odd[0]!r} is not of the form name@version")
         if len(set(self.names)) < len(self.names):
             raise ValueError("a feature stands there twice")
+        if self.feature_ranges is not None:
+            self._check_ranges(self.feature_ranges)
+
+    def _check_ranges(self, ranges: tuple[tuple[float, float], ...]) -> None:
+        if len(ranges) != len(self.features):
+            raise ValueError(f"feature_ranges has {len(ranges)} ranges for {len(self.features)} features")
+        odd = [feature for feature, (low, high) in zip(self.features, ranges, strict=True) if low > high]
+        if odd:
+            raise ValueError(f"the range of {odd[0]} ends below its beginning")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,13 +1,19 @@
-"""The models of a folder `<name>/<version>/{model.ubj, card.json}`: each loaded once, checked, and kept in memory."""
+"""The models of a folder `<name>/<version>/`: read, checked, served from memory, read anew on change.
 
-import hashlib
-import re
+A version that is damaged or gone in the folder is still served from memory, and readiness tells that its files are not
+in order. ADR 0021 has the rules.
+"""
+
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
-from services.inference.card import read_card
+from services.inference.card import Card
+from services.inference.device import Device
+from services.inference.entry import GONE, UNLOADED, Entries, Entry, default_entry, was_served
+from services.inference.loaded import LoadedModels
 from services.inference.model import Model
+from services.inference.reader import ModelReader
+from services.inference.version_folder import NAME
 from services.market.errors import (
     InvalidRequestError,
     LocalDataError,
@@ -16,53 +22,44 @@ from services.market.errors import (
     UnknownModelError,
 )
 
-CARD_FILE, MODEL_FILE = "card.json", "model.ubj"
-FILE_BYTES = {CARD_FILE: 2**20, MODEL_FILE: 2**26}
-"""Most bytes that each file of a version may have. No other file may lie beside them but NOTES_FILE."""
-NOTES_FILE = "README.md"
-"""The card in words; never read here."""
-MODEL_LIMIT, VERSION_LIMIT = 64, 16
-"""Most models of a repository and most versions of a model: all of them stay in memory."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-VERSION = re.compile(r"[1-9][0-9]{0,8}")
-UNLOADED = "unloaded on request"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A version of a model: the loaded model, or None and the reason why there is none."""
-
-    name: str
-    version: str
-    model: Model | None
-    reason: str = ""
-
-    @property
-    def broken(self) -> bool:
-        """Whether the model should serve and cannot. One that was unloaded on request is not broken."""
-        return self.model is None and self.reason != UNLOADED
+MODEL_LIMIT = 64
+"""Most models of a repository."""
+BYTE_LIMIT = 96_000_000
+"""Most bytes of model files whose models are kept in memory, unless told otherwise."""
 
 
 class ModelRepository:
-    """Models by name and version. Reading is free of locks; loading and unloading block, one at a time.
+    """Models by name and version. Looking up is free of locks; reading the folder blocks, one thread at a time.
 
     A version that cannot be used is an entry with its reason and harms no other. The folder is trusted as code is:
     hashes find damage, not malice.
 
     Args:
         folder: where the models lie. Only its folders are looked at; names that start with a dot are passed over.
+        byte_limit: most bytes of model files whose models stay in memory; what was used longest ago leaves first, and
+            is read again when it is asked for.
+        device: where models predict.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, byte_limit: int = BYTE_LIMIT, device: Device = "cpu") -> None:
         self._folder = folder
-        self._entries: dict[str, dict[str, Entry]] = {}
+        self._loaded = LoadedModels(byte_limit)
+        self._reader = ModelReader(folder, self._loaded, device)
+        self._entries: dict[str, Entries] = {}
         self._lock = threading.Lock()
         self._complete = False
 
     @property
     def ready(self) -> bool:
-        """Whether all models were looked at, and none of them is broken."""
+        """Whether all models were looked at, and every version of each is in order."""
         return self._complete and not any(entry.broken for entry in self.entries())
+
+    @property
+    def serving(self) -> bool:
+        """Whether all models were looked at, and each that served still does so from files that are in order."""
+        return self._complete and not any(
+            default_entry(versions).broken and was_served(versions) for versions in self._entries.values()
+        )
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every version of every model, by name and version.
@@ -81,41 +78,58 @@ class ModelRepository:
         return tuple(found[name].values())
 
     def entry(self, name: str, version: str = "") -> Entry:
-        """Return a version of a model, the newest if none is named. Raises UnknownModelError."""
-        versions = self.versions(name)
-        for entry in reversed(versions):
-            if version in ("", entry.version):
-                return entry
-        raise UnknownModelError(
-            f"{name} has no version {version[:100]!r}, only {', '.join(entry.version for entry in versions)}"
-        )
+        """Return a version of a model; if none is named, the newest that can be served. Raises UnknownModelError."""
+        versions = {entry.version: entry for entry in self.versions(name)}
+        if not version:
+            return default_entry(versions)
+        if version not in versions:
+            raise UnknownModelError(f"{name} has no version {version[:100]!r}, only {', '.join(versions)}")
+        return versions[version]
+
+    def card(self, name: str, version: str = "") -> Card:
+        """Return the card of a version that can be served. Raises as `model`, but never reads the folder."""
+        entry = self.entry(name, version)
+        if entry.card is None:
+            raise ModelUnusableError(f"model {name}/{entry.version} is unavailable: {entry.reason}")
+        return entry.card
 
     def model(self, name: str, version: str = "") -> Model:
-        """Return a loaded model, the newest version if none is named; it never falls back to an older one.
+        """Return a model, from memory or else from the folder; if no version is named, the newest that can be served.
 
         Raises:
             UnknownModelError: no such name or version.
             ModelUnusableError: it is broken or unloaded.
         """
-        entry = self.entry(name, version)
-        if entry.model is None:
-            raise ModelUnusableError(f"model {name}/{entry.version} is unavailable: {entry.reason}")
-        return entry.model
+        model = self._loaded.get(name, str(self.card(name, version).version))
+        if model is None:
+            with self._lock:  # what it waited for may have changed which version that is
+                known = str(self.card(name, version).version)
+                model = self._loaded.get(name, known) or self._read_again(name, known)
+        return model
 
     def load_all(self) -> None:
-        """Read every model of the folder. Raises LocalDataError if the folder cannot be listed or holds too many."""
+        """Read all that is new in the folder, or changed since it was read.
+
+        Raises:
+            LocalDataError: the folder holds too many models, or never could be listed.
+        """
         try:
-            names = _folders(self._folder)
+            names = sorted(it.name for it in self._folder.iterdir() if it.is_dir() and not it.name.startswith("."))
         except OSError as error:
-            raise LocalDataError(f"the models' folder {self._folder} cannot be read: {error.strerror}") from None
+            if not self._complete:
+                raise LocalDataError(f"the models' folder {self._folder} cannot be read: {error.strerror}") from None
+            names = []  # then all models are gone
         if len(names) > MODEL_LIMIT:
             raise LocalDataError(f"the models' folder holds {len(names)} models, at most {MODEL_LIMIT} are served")
         with self._lock:
-            self._entries = {name: _read_model(self._folder / name) for name in names}
+            found = {name: self._reader.read_model(name, self._entries.get(name, {})) for name in names}
+            left = [name for name, entries in self._entries.items() if name not in found and was_served(entries)]
+            gone = {name: self._reader.keep(name, self._entries[name], GONE) for name in left[:MODEL_LIMIT]}
+            self._entries = found | gone
             self._complete = True
 
     def load(self, name: str) -> None:
-        """Read all versions of a model anew. One that is damaged now keeps serving as it is in memory, if it is there.
+        """Read all versions of a model anew, one that was unloaded too.
 
         Raises:
             InvalidRequestError: the name cannot be that of a model, or the repository is full.
@@ -129,70 +143,34 @@ class ModelRepository:
         with self._lock:
             if name not in self._entries and len(self._entries) >= MODEL_LIMIT:
                 raise InvalidRequestError(f"the repository is full: it holds {MODEL_LIMIT} models")
-            read, loaded = _read_model(self._folder / name), self._entries.get(name, {})
-            kept = {key: entry for key, entry in loaded.items() if entry.model and key in read and read[key].broken}
-            self._entries = {**self._entries, name: {**read, **kept}}
+            read = self._reader.read_model(name, self._entries.get(name, {}), afresh=True)
+            self._entries = {**self._entries, name: read}
         faults = [f"{name}/{entry.version}: {entry.reason}" for entry in read.values() if entry.broken]
         if faults:
             raise ModelUnusableError("; ".join(faults[:4]))  # an error travels in headers; the index has all
 
     def unload(self, name: str) -> None:
-        """Let go of all versions of a model; its entries stay, unavailable. Raises UnknownModelError."""
+        """Let go of all versions of a model until it is loaded again. Raises UnknownModelError."""
         with self._lock:
-            unloaded = {entry.version: Entry(name, entry.version, None, UNLOADED) for entry in self.versions(name)}
-            self._entries = {**self._entries, name: unloaded}
+            entries = self.versions(name)
+            self._entries = {
+                **self._entries,
+                name: {it.version: Entry(name, it.version, None, UNLOADED) for it in entries},
+            }
+            for entry in entries:
+                self._loaded.drop(name, entry.version)
 
-    def _found(self) -> dict[str, dict[str, Entry]]:
+    def _found(self) -> dict[str, Entries]:
         """Return what is there now; writers put a new dict in its place and never change one."""
         if not self._complete:
             raise ServiceUnavailableError("the models are still being loaded", retry_after_s=0.5)
         return self._entries
 
-
-def _folders(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _read_model(folder: Path) -> dict[str, Entry]:
-    """Read the versions of a model, ascending; what is no version comes first, as a broken entry."""
-    name = folder.name
-    if not NAME.fullmatch(name):
-        return {"": Entry(name, "", None, "the folder's name cannot be that of a model")}
-    try:
-        found = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
-    except OSError as error:
-        return {"": Entry(name, "", None, f"the folder cannot be read: {error.strerror}")}
-    if not 1 <= len(found) <= VERSION_LIMIT:
-        return {"": Entry(name, "", None, f"the folder holds {len(found)} versions, not 1 to {VERSION_LIMIT}")}
-    versions = sorted(found, key=lambda version: (int(version) if VERSION.fullmatch(version) else 0, version))
-    return {version: _read_version(folder / version) for version in versions}
-
-
-def _read_version(folder: Path) -> Entry:
-    name, version = folder.parent.name, folder.name
-    try:
-        return Entry(name, version, _read(folder))
-    except ModelUnusableError as error:
-        return Entry(name, version, None, error.message)
-    except OSError as error:
-        return Entry(name, version, None, f"a file cannot be read: {error.strerror}")
-
-
-def _read(folder: Path) -> Model:
-    """Read and check one version. Raises ModelUnusableError with what is wrong, or OSError."""
-    if not VERSION.fullmatch(folder.name) or not folder.is_dir():
-        raise ModelUnusableError("a version is a folder named by a whole number, such as 1")
-    files = {path.name: path.stat().st_size for path in folder.iterdir() if not path.name.startswith(".")}
-    files.pop(NOTES_FILE, None)
-    if files.keys() != FILE_BYTES.keys():
-        raise ModelUnusableError(f"the folder must hold {CARD_FILE} and {MODEL_FILE} only, not {sorted(files)[:5]}")
-    for file, size in files.items():
-        if size > FILE_BYTES[file]:
-            raise ModelUnusableError(f"{file} has {size} bytes, at most {FILE_BYTES[file]} are read")
-    card = read_card((folder / CARD_FILE).read_bytes())
-    if (card.name, str(card.version)) != (folder.parent.name, folder.name):
-        raise ModelUnusableError(f"{CARD_FILE} is that of {card.name}/{card.version}")
-    content = (folder / MODEL_FILE).read_bytes()
-    if hashlib.sha256(content).hexdigest() != card.sha256:
-        raise ModelUnusableError(f"{MODEL_FILE} is not the file of its card: their sha256 differ")
-    return Model(card, content)
+    def _read_again(self, name: str, version: str) -> Model:
+        """Read a version that memory had no room for. Raises ModelUnusableError if its files are no longer in order."""
+        entry = self._reader.read_again(self._entries[name][version])
+        self._entries = {**self._entries, name: {**self._entries[name], version: entry}}
+        model = self._loaded.get(name, version)
+        if model is None:
+            raise ModelUnusableError(f"model {name}/{version} is unavailable: {entry.reason}")
+        return model

@@ -5,49 +5,53 @@ from collections.abc import AsyncIterator
 
 from inference import open_inference_grpc_pb2 as oip
 from inference import open_inference_grpc_pb2_grpc as oip_grpc
+from services.inference.device import Device
+from services.inference.outputs import Tensor, compute, describe_outputs, read_outputs, write_outputs
 from services.inference.pool import WorkPool
 from services.inference.repository import ModelRepository
-from services.inference.tensors import ALPHA, read_features, write_alphas
+from services.inference.tensors import read_features
 from services.market.errors import TechnicError
 from services.rpc.interceptors import Context
 
-Tensor = oip.ModelMetadataResponse.TensorMetadata
-
 
 class InferenceServicer(oip_grpc.GRPCInferenceServiceServicer):
-    """Serves the models of a repository; all blocking work runs in the pool. `version` is that of the server."""
+    """Serves the models of a repository, which predict on `device`; all blocking work runs in the pool.
 
-    def __init__(self, repository: ModelRepository, pool: WorkPool, version: str) -> None:
+    `version` is that of the server.
+    """
+
+    def __init__(self, repository: ModelRepository, pool: WorkPool, version: str, device: Device) -> None:
         self._repository = repository
         self._pool = pool
         self._version = version
+        self._device = device
 
     async def ServerLive(self, request: oip.ServerLiveRequest, context: Context) -> oip.ServerLiveResponse:
         """Answer; that is all it takes."""
         return oip.ServerLiveResponse(live=True)
 
     async def ServerReady(self, request: oip.ServerReadyRequest, context: Context) -> oip.ServerReadyResponse:
-        """Tell whether all models are loaded and none is broken."""
+        """Tell whether all models were read, and every version of each is in order."""
         return oip.ServerReadyResponse(ready=self._repository.ready)
 
     async def ModelReady(self, request: oip.ModelReadyRequest, context: Context) -> oip.ModelReadyResponse:
-        """Tell whether a version of a model, the newest by default, is loaded."""
-        return oip.ModelReadyResponse(ready=self._repository.entry(request.name, request.version).model is not None)
+        """Tell whether a version of a model, the newest that can be served by default, is in order."""
+        return oip.ModelReadyResponse(ready=self._repository.entry(request.name, request.version).ready)
 
     async def ServerMetadata(self, request: oip.ServerMetadataRequest, context: Context) -> oip.ServerMetadataResponse:
         """Describe the server."""
         return oip.ServerMetadataResponse(name="technic", version=self._version, extensions=["model_repository"])
 
     async def ModelMetadata(self, request: oip.ModelMetadataRequest, context: Context) -> oip.ModelMetadataResponse:
-        """Describe a model: an FP32 input per feature, the alpha, and its card as properties."""
-        card = self._repository.model(request.name, request.version).card
+        """Describe a model: an FP32 input per feature, its outputs, and its card and device as properties."""
+        card = self._repository.card(request.name, request.version)
         return oip.ModelMetadataResponse(
             name=card.name,
             versions=[entry.version for entry in self._repository.versions(card.name)],
             platform="xgboost",
             inputs=[Tensor(name=name, datatype="FP32", shape=[-1]) for name in card.names],
-            outputs=[Tensor(name=ALPHA, datatype="FP32", shape=[-1])],
-            properties=card.facts(),
+            outputs=describe_outputs(card),
+            properties=card.facts() | {"device": self._device},
         )
 
     async def ModelInfer(self, request: oip.ModelInferRequest, context: Context) -> oip.ModelInferResponse:
@@ -66,8 +70,8 @@ class InferenceServicer(oip_grpc.GRPCInferenceServiceServicer):
 
     def _infer(self, request: oip.ModelInferRequest) -> oip.ModelInferResponse:
         model = self._repository.model(request.model_name, request.model_version)
-        alphas = model.predict(read_features(request, model.card.features))
-        return write_alphas(request, str(model.card.version), alphas)
+        names, features = read_outputs(request), read_features(request, model.card.features)
+        return write_outputs(request, str(model.card.version), compute(model, features, names))
 
     async def RepositoryIndex(
         self, request: oip.RepositoryIndexRequest, context: Context
@@ -75,8 +79,8 @@ class InferenceServicer(oip_grpc.GRPCInferenceServiceServicer):
         """List every version of every model with its state and, if it is unavailable, why."""
         response = oip.RepositoryIndexResponse()
         for entry in self._repository.entries():
-            state = "READY" if entry.model else "UNAVAILABLE"
-            if entry.model or not request.ready:
+            state = "READY" if entry.ready else "UNAVAILABLE"
+            if entry.ready or not request.ready:
                 response.models.add(name=entry.name, version=entry.version, state=state, reason=entry.reason)
         return response
 

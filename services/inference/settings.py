@@ -1,6 +1,7 @@
 """Settings of the inference service."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -21,5 +22,16 @@ class InferenceSettings(ServiceSettings):
 
     address: str = Field(default="127.0.0.1:50054", description="Address to listen on: host:port or unix:/path.")
     models_path: Path = Field(
-        default=_shipped_models(), description="Folder of models: <name>/<version>/{model.ubj, card.json}."
+        default=_shipped_models(),
+        description="Folder of models: <name>/<version>/{model.ubj, card.json}; followed while the service runs.",
+    )
+    models_mb: int = Field(
+        default=96,
+        ge=68,
+        le=65_536,
+        description="Model files whose models are kept in memory, in MB of 10^6 bytes; they take 1.4 times that there.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="cpu",
+        description="Where models predict; auto and cuda: on an NVIDIA GPU if there is one. GPUs give other last bits.",
     )

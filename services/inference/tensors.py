@@ -1,4 +1,4 @@
-"""Tensors of the Open Inference Protocol to numpy and back: one block of columns, or a tensor per feature."""
+"""Tensors of the Open Inference Protocol to numpy: one block of columns, or a tensor per feature."""
 
 import math
 from collections.abc import Sequence
@@ -12,8 +12,6 @@ from services.market.errors import InvalidRequestError
 
 ROW_LIMIT = 4 * 4096
 """Most rows of a request."""
-ALPHA = "alpha"
-"""Name of the one output."""
 FEATURES_PARAMETER = "features"
 """Parameter of a block, or of its request: the comma-separated names of its columns."""
 _TYPES: dict[str, tuple[np.dtype[Any], str]] = {
@@ -38,9 +36,6 @@ def read_features(request: oip.ModelInferRequest, features: Sequence[str]) -> ND
     Raises:
         InvalidRequestError: the tensors do not fit the model, or each other, or their shapes.
     """
-    for output in request.outputs:
-        if output.name != ALPHA:
-            raise InvalidRequestError(f"there is no output {_short(output.name)}, only {ALPHA!r}")
     arrays = _read_arrays(request)
     if len(arrays) == 1 and arrays[0].ndim == 2:
         return _read_block(request, arrays[0], features)
@@ -53,18 +48,6 @@ def read_features(request: oip.ModelInferRequest, features: Sequence[str]) -> ND
             )
     order = _order([tensor.name for tensor in request.inputs], features)
     return np.stack([arrays[place] for place in order], axis=1)
-
-
-def write_alphas(request: oip.ModelInferRequest, version: str, alphas: NDArray[np.float32]) -> oip.ModelInferResponse:
-    """Write the answer to a request: (row,) float32 alphas as FP32, raw if the request's tensors were."""
-    tensor = oip.ModelInferResponse.InferOutputTensor(name=ALPHA, datatype="FP32", shape=[len(alphas)])
-    response = oip.ModelInferResponse(model_name=request.model_name, model_version=version, id=request.id)
-    if request.raw_input_contents:
-        response.raw_output_contents.append(alphas.astype("<f4").tobytes())
-    else:
-        tensor.contents.fp32_contents.extend(alphas.tolist())
-    response.outputs.append(tensor)
-    return response
 
 
 def _read_arrays(request: oip.ModelInferRequest) -> list[NDArray[np.float32]]:

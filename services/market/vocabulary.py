@@ -62,6 +62,7 @@ class Flag(IntFlag):
     SMALL_CROSS_SECTION = 1 << 11
     SUSPECT_DATA = 1 << 12
     PROVISIONAL = 1 << 13
+    OUT_OF_DISTRIBUTION = 1 << 14
 
 
 class Signal(IntEnum):

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -23,6 +23,10 @@ UNAVAILABLE_EXIT = 69
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 
 
+Tell = Callable[[bool], Awaitable[None]]
+"""Told whether the service is ready."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
     """What a service brings to its server.
@@ -33,6 +37,8 @@ class ServerSpec:
         register: adds the servicers.
         service_names: full names of the services, for health and reflection.
         warm: does what must be done before the first call is taken; readiness waits for it.
+        follow: tells whether the service is ready, again and again from the end of `warm` until it is cancelled by the
+            stop; None for a service that stays ready.
         drain_s: seconds that calls in flight get to end after a stop.
     """
 
@@ -41,6 +47,7 @@ class ServerSpec:
     register: Callable[[grpc.aio.Server], None]
     service_names: tuple[str, ...]
     warm: Callable[[], Awaitable[None]]
+    follow: Callable[[Tell], Coroutine[None, None, None]] | None = None
     drain_s: float = 8.0
 
 
@@ -52,6 +59,8 @@ class RunningServer:
         self._spec = spec
         self._server = server
         self._health = health.aio.HealthServicer()
+        self._ready: bool | None = None
+        self._following: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"RunningServer({self._spec.name} on {self.address})"
@@ -72,19 +81,43 @@ class RunningServer:
         generic = grpc.method_handlers_generic_handler(REFLECTION_V1, {"ServerReflectionInfo": handler})
         self._server.add_generic_rpc_handlers((generic,))
 
-    async def set_ready(self, *, ready: bool) -> None:
+    async def set_ready(self, ready: bool) -> None:  # noqa: FBT001  # a Tell
         """Answer health checks with SERVING or NOT_SERVING."""
+        if ready == self._ready:
+            return
+        self._ready = ready
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *self._spec.service_names):
             await self._health.set(name, status)
 
+    async def begin(self) -> None:
+        """Say ready; where the spec follows that itself, let it."""
+        if self._spec.follow is None:
+            await self.set_ready(True)
+        else:
+            self._following = asyncio.create_task(self._follow(self._spec.follow))
+
+    async def _follow(self, follow: Callable[[Tell], Coroutine[None, None, None]]) -> None:
+        try:
+            await follow(self.set_ready)
+        except Exception:  # noqa: BLE001  # the last stop: logged whole; what cannot be followed is not ready
+            structlog.get_logger().exception("readiness_unknown")
+            await self.set_ready(False)
+
+    async def _stop_following(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
+
     async def stop(self) -> None:
         """Take no more calls, let those in flight end within the drain time, then cut the rest."""
+        await self._stop_following()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(self._spec.drain_s)
 
     async def kill(self) -> None:
         """Cut all calls at once."""
+        await self._stop_following()
         await self._server.stop(None)
 
 
@@ -107,14 +140,14 @@ async def start(spec: ServerSpec) -> RunningServer:
     address = spec.address if spec.address.startswith("unix:") else f"{spec.address.rpartition(':')[0]}:{port}"
     running = RunningServer(spec, server, address)
     running.register()
-    await running.set_ready(ready=False)
+    await running.set_ready(False)
     await server.start()
     try:
         await spec.warm()
     except BaseException:
         await server.stop(None)
         raise
-    await running.set_ready(ready=True)
+    await running.begin()
     structlog.get_logger().info("ready", address=address)
     return running
 

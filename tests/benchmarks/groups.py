@@ -8,6 +8,7 @@ from tests.benchmarks.bench import Bench, hot_services, repeating_services
 from tests.benchmarks.fetcher import measure_fetcher
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.histories import measure_histories
+from tests.benchmarks.inference import measure_big_models
 from tests.benchmarks.parts import measure_decode, measure_factors, measure_symbol_bars
 from tests.benchmarks.predecessor import measure_peer
 from tests.benchmarks.scan_figures import scan_figures
@@ -69,6 +70,7 @@ GROUPS: Final[dict[str, Group]] = {
     "scans": _scans,
     "sizes": measure_sizes,
     "wire": _wire,
+    "inference": measure_big_models,
     "fetcher": measure_fetcher,
     "symbols": measure_symbols,
     "restarts": measure_restarts,

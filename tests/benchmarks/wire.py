@@ -10,6 +10,7 @@ import numpy as np
 from services.cli.stack import Stack
 from services.gateway.alphas import InferenceClient
 from services.gateway.clients import FetcherClient, ScoredBlock, ScorerClient
+from services.gateway.models import ModelTerms
 from services.gateway.settings import GatewaySettings
 from services.market.panel import Panel
 from services.rpc.channel import open_channel
@@ -85,11 +86,11 @@ async def measure_scores(stack: Stack, scale: Scale, state: str, target: float) 
 async def measure_inference(stack: Stack, scale: Scale) -> AsyncIterator[Figure]:
     """Time predictions of both models for a universe, in blocks as scans have them."""
     settings = GatewaySettings()
-    names = {"alpha_5": settings.alpha_5_model, "alpha_10": settings.alpha_10_model}
+    terms = {"alpha_5": ModelTerms(settings.alpha_5_model), "alpha_10": ModelTerms(settings.alpha_10_model)}
     rng = np.random.default_rng(1)
     seconds = []
     async with open_channel(stack.addresses.inference) as channel:
-        client = InferenceClient(channel, names)
+        client = InferenceClient(channel, terms)
         models = await client.describe(_WITHIN_S)
         features = sorted({name for model in models for name in model.features})
         columns = {name: rng.normal(size=scale.rows) for name in features}

@@ -11,7 +11,7 @@ from services.gateway.conclude import RANKED_COLUMNS, Conclusion, conclude, gath
 from services.gateway.ledger import Ledger, Omission
 from services.gateway.plans import COLUMNS
 from services.gateway.request import ScanRequest
-from services.gateway.scored import Scored
+from services.gateway.scored import Predictions, Scored
 from services.gateway.selection import Filter, PlanOptions, Selection, Sort
 from services.gateway.universe import Attributes, Listing, Universe, choose
 from services.market.scoring import ScoringConfig
@@ -99,7 +99,7 @@ def random_scan(random: Random) -> tuple[ScanRequest, Universe, Conclusion]:
     for omission in universe.omissions:
         ledger.omit(omission)
     columns, alphas = score(random, universe, ledger, scored)
-    candidates = gather(request, scored, columns, listing.attributes, alphas)
+    candidates = gather(request, scored, columns, listing.attributes, Predictions(alphas, {}))
     return request, universe, conclude(request, CONFIG, candidates, ledger)
 
 

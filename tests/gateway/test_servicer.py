@@ -11,7 +11,7 @@ from services.gateway.clients import FetchState
 from services.gateway.conclude import conclude, gather
 from services.gateway.ledger import Ledger
 from services.gateway.outcome import Accepted, Outcome
-from services.gateway.scored import Scored
+from services.gateway.scored import NOTHING, Scored
 from services.gateway.servicer import GatewayServicer
 from services.gateway.universe import Listing, Universe
 from services.market.errors import BudgetSpentError
@@ -61,7 +61,7 @@ class BriefScanner:
     async def scan(self, request: ScanRequest, tracker: Any, emit: Any) -> Outcome:  # noqa: ARG002  # the scanner's
         """Return at once."""
         await asyncio.sleep(0)
-        ended = conclude(request, self.config, gather(request, Scored(), (), {}, {}), Ledger(()))
+        ended = conclude(request, self.config, gather(request, Scored(), (), {}, NOTHING), Ledger(()))
         return Outcome(
             listing=LISTING,
             universe=Universe((), ()),

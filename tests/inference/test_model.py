@@ -18,6 +18,9 @@ from tests.inference.conftest import FEATURES, train
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MARKET = 6_000
+"""Rows of a scan of the whole market."""
+
 
 @pytest.fixture(scope="module")
 def booster() -> xgboost.Booster:
@@ -47,6 +50,22 @@ def test_every_batch_size_gives_the_bits_of_single_rows_in_two_threads(
 
     with ThreadPoolExecutor(2) as threads:
         assert all(threads.map(agrees, range(1, len(block) + 1)))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_no_size_up_to_a_whole_market_and_no_number_of_threads_changes_a_bit(
+    threads: int, model: Model, booster: xgboost.Booster
+) -> None:
+    """XGBoost walks trees in blocks of rows: the sizes around whole blocks are where it would show."""
+    rows = np.random.default_rng(3).standard_normal((MARKET, len(FEATURES))).astype(np.float32)
+    rows[::7, 1] = np.nan
+    single = np.concatenate([model.predict(rows[row : row + 1]) for row in range(MARKET)]).tobytes()
+    threaded = booster.copy()
+    threaded.set_param({"nthread": threads})
+    sizes = {size + shift for size in (*range(0, MARKET, 256), *range(0, MARKET, 64 * 9)) for shift in (-1, 0, 1)}
+    for size in sorted({*sizes, MARKET} & set(range(1, MARKET + 1))):
+        assert threaded.inplace_predict(rows[:size]).tobytes() == single[: 4 * size]
+        assert model.predict(rows[MARKET - size :]).tobytes() == single[4 * (MARKET - size) :]
 
 
 def test_neither_order_nor_layout_nor_neighbours_change_a_row(model: Model, block: NDArray[np.float32]) -> None:

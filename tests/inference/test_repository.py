@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 import xgboost
 
-from services.inference.repository import FILE_BYTES, MODEL_LIMIT
+from services.inference.repository import MODEL_LIMIT, ModelRepository
+from services.inference.version_folder import FILE_BYTES
 from services.market.errors import (
     InvalidRequestError,
     LocalDataError,
@@ -22,7 +24,6 @@ from tests.inference.conftest import FEATURES, train
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.inference.repository import ModelRepository
     from tests.inference.conftest import MakeModel
 
 
@@ -44,16 +45,17 @@ def test_a_model_is_loaded_once_and_stays_in_memory(repository: ModelRepository,
     assert repository.model("alpha_5") is loaded
 
 
-def test_a_broken_newest_version_is_not_replaced_silently_by_an_older_one(
+def test_beside_a_broken_newest_version_the_older_one_serves_and_readiness_tells(
     repository: ModelRepository, make_model: MakeModel
 ) -> None:
     make_model("alpha_5", 1)
     make_model("alpha_5", 2, sha256="0" * 64)
     repository.load_all()
     with pytest.raises(ModelUnusableError, match=r"alpha_5/2 is unavailable: .*sha256"):
-        repository.model("alpha_5")
-    assert repository.model("alpha_5", "1").card.version == 1
-    assert not repository.ready
+        repository.model("alpha_5", "2")
+    assert repository.model("alpha_5").card.version == 1
+    assert (repository.ready, repository.serving) == (False, True)
+    assert [entry.ready for entry in repository.versions("alpha_5")] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,10 @@ def test_a_broken_newest_version_is_not_replaced_silently_by_an_older_one(
         ({"sha256": "abc"}, r"card\.json\.sha256"),
         ({"sha256": "0" * 64}, "sha256 differ"),
         ({"base": None}, r"card\.json\.base"),
+        ({"feature_ranges": [[0, 1]]}, "1 ranges for 3 features"),
+        ({"feature_ranges": [[0, 1], [0, 1], [2, 1]]}, "the range of rsi_14@2 ends below its beginning"),
+        ({"feature_ranges": [[0, 1], [0, 1], [0]]}, r"card\.json\.feature_ranges"),
+        ({"feature_ranges": [[0, 1], [0, 1], [0, None]]}, r"card\.json\.feature_ranges"),
     ],
 )
 def test_a_card_that_does_not_fit_makes_its_model_unusable(
@@ -127,12 +133,53 @@ def test_a_model_that_does_not_answer_one_finite_number_is_refused(
         repository.model("alpha_5")
 
 
-@pytest.mark.parametrize("file", ["model.pkl", "model.json", "notes.txt"])
+@pytest.mark.parametrize("file", ["model.json", "notes.txt"])
 def test_other_files_beside_a_model_are_refused(file: str, repository: ModelRepository, make_model: MakeModel) -> None:
     (make_model() / file).write_bytes(b"x")
     repository.load_all()
     with pytest.raises(ModelUnusableError, match=file):
         repository.model("alpha_5")
+
+
+@pytest.mark.parametrize("file", ["model.pkl", "model.pickle", "model.joblib"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_pickle_is_refused_before_anything_is_opened(
+    file: str, *, alone: bool, repository: ModelRepository, make_model: MakeModel
+) -> None:
+    place = make_model()
+    for name in ("model.ubj", "card.json"):
+        (place / name).unlink()
+    os.mkfifo(place / file)  # to open it would wait for ever
+    if not alone:
+        os.mkfifo(place / "model.ubj")
+        os.mkfifo(place / "card.json")
+    repository.load_all()
+    with pytest.raises(ModelUnusableError, match=f"{file}' is a pickle, which runs code"):
+        repository.model("alpha_5")
+
+
+def test_what_is_no_regular_file_is_refused_unopened(repository: ModelRepository, make_model: MakeModel) -> None:
+    place = make_model()
+    (place / "model.ubj").unlink()
+    os.mkfifo(place / "model.ubj")
+    repository.load_all()
+    with pytest.raises(ModelUnusableError, match=r"model\.ubj is no regular file"):
+        repository.model("alpha_5")
+
+
+def test_a_file_that_cannot_be_read_is_told_and_read_once_it_can(
+    repository: ModelRepository, make_model: MakeModel
+) -> None:
+    file = make_model() / "model.ubj"
+    file.unlink()
+    file.symlink_to("/proc/self/mem")  # a regular file whose beginning nobody may read
+    repository.load_all()
+    with pytest.raises(ModelUnusableError, match="a file cannot be read: Input/output error"):
+        repository.model("alpha_5")
+    file.unlink()
+    make_model()
+    repository.load_all()
+    assert repository.model("alpha_5").card.version == 1
 
 
 def test_a_card_in_words_may_lie_beside_a_model(repository: ModelRepository, make_model: MakeModel) -> None:
@@ -193,6 +240,9 @@ def test_a_version_that_breaks_on_disk_keeps_serving_from_memory(
     with pytest.raises(ModelUnusableError, match=r"alpha_5/1: .*sha256"):
         repository.load("alpha_5")
     assert repository.model("alpha_5") is loaded
+    assert (repository.ready, repository.serving) == (False, False)
+    make_model("alpha_5", 1)
+    repository.load("alpha_5")
     assert repository.ready
 
 

@@ -1,4 +1,4 @@
-"""Tensors of requests and answers: whatever way the numbers come, the same matrix; whatever is wrong, named."""
+"""Tensors of requests: whatever way the numbers come, the same matrix; whatever is wrong, named."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from inference import open_inference_grpc_pb2 as oip
-from services.inference.tensors import ROW_LIMIT, read_features, write_alphas
+from services.inference.tensors import ROW_LIMIT, read_features
 from services.market.errors import InvalidRequestError
 from tests.inference.conftest import FEATURES
 
@@ -54,22 +54,6 @@ def test_every_way_of_sending_a_block_gives_the_same_matrix(
         assert read.dtype == np.float32
         assert (read.shape, read.flags.c_contiguous) == (block.shape, True)
         np.testing.assert_array_equal(read, block)
-
-
-@settings(deadline=None)
-@given(alphas=arrays(np.float32, st.integers(0, 20), elements=st.floats(-1, 1, width=32)), raw=st.booleans())
-def test_an_answer_is_written_the_way_its_request_came(*, alphas: NDArray[np.float32], raw: bool) -> None:
-    request = request_of([("block", np.zeros((0, 3)))], "FP32", raw=raw)
-    response = write_alphas(request, "2", alphas)
-    output = response.outputs[0]
-    assert (response.model_name, response.model_version, response.id) == ("alpha_5", "2", "7")
-    assert (output.name, output.datatype, list(output.shape)) == ("alpha", "FP32", [len(alphas)])
-    if raw:
-        assert list(response.raw_output_contents) == [alphas.tobytes()]
-        assert not output.HasField("contents")
-    else:
-        assert not response.raw_output_contents
-        np.testing.assert_array_equal(np.array(output.contents.fp32_contents, np.float32), alphas)
 
 
 def test_the_tensor_s_own_column_names_go_before_those_of_the_request() -> None:
@@ -118,12 +102,6 @@ def _numbered() -> oip.ModelInferRequest:
     return request
 
 
-def _wanting(output: str) -> oip.ModelInferRequest:
-    request = request_of([("block", np.zeros((2, 3)))], "FP32", raw=True)
-    request.outputs.add(name=output)
-    return request
-
-
 def _extra_raw() -> oip.ModelInferRequest:
     request = _apart(NAMES, [2, 2, 2])
     request.raw_input_contents.append(b"")
@@ -161,7 +139,7 @@ def _extra_raw() -> oip.ModelInferRequest:
         (_ragged(0), "0 raw bytes"),
         (_twice(), "no typed contents beside"),
         (_extra_raw(), "raw_input_contents has 4 elements for 3 inputs"),
-        (_wanting("beta"), "no output 'beta', only 'alpha'"),
+        (_shaped([10_000_000, 3]), f"10000000 rows: a request may have at most {ROW_LIMIT}"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_named(request_: oip.ModelInferRequest, fault: str) -> None:
@@ -170,7 +148,6 @@ def test_what_does_not_fit_is_refused_and_named(request_: oip.ModelInferRequest,
 
 
 def test_as_many_rows_as_the_limit_says_are_read() -> None:
-    request = _wanting("alpha")
-    request.inputs[0].shape[0] = ROW_LIMIT
-    request.raw_input_contents[0] = bytes(ROW_LIMIT * 12)
+    request = _shaped([ROW_LIMIT, 3])
+    request.raw_input_contents.append(bytes(ROW_LIMIT * 12))
     assert read_features(request, FEATURES).shape == (ROW_LIMIT, 3)

@@ -35,6 +35,12 @@ def _unary(client: triton.InferenceServerClient, block: np.ndarray) -> dict[str,
     return {name: result.as_numpy("alpha").tolist() for name, result in results.items()}
 
 
+def _explained(client: triton.InferenceServerClient, block: np.ndarray) -> dict[str, object]:
+    asked = [triton.InferRequestedOutput(name) for name in ("alpha", "contributions", "out_of_distribution")]
+    result = client.infer("told", _inputs(block), outputs=asked)
+    return {output.name(): result.as_numpy(output.name()).tolist() for output in asked}
+
+
 def _stream(client: triton.InferenceServerClient, block: np.ndarray) -> list[list[object]]:
     answers: queue.Queue[tuple[triton.InferResult | None, Exception | None]] = queue.Queue()
     client.start_stream(lambda result, error: answers.put((result, error)))
@@ -65,6 +71,8 @@ def main(address: str) -> None:
             "model_ready": client.is_model_ready("alpha_5"),
             "inputs": [tensor.name for tensor in client.get_model_metadata("alpha_5").inputs],
             "index": {model.name: model.state for model in client.get_model_repository_index().models},
+            "outputs": {tensor.name: list(tensor.shape) for tensor in client.get_model_metadata("told").outputs},
+            "explained": _explained(client, block),
             "unary": _unary(client, block),
             "stream": _stream(client, block),
             "unknown": status,

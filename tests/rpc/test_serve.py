@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -12,7 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from services.market import errors
 from services.rpc.channel import open_channel
-from services.rpc.serve import REFLECTION_V1, RunningServer, ServerSpec, start
+from services.rpc.serve import REFLECTION_V1, RunningServer, ServerSpec, Tell, start
 from services.rpc.status import CODES, from_call
 from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc
 
@@ -154,3 +155,54 @@ async def test_a_port_in_use_is_one_clear_error(servicer: RaisingServicer) -> No
     with pytest.raises(errors.ServiceUnavailableError, match="port in use"):
         await start(_spec(first.address, servicer))
     await first.stop()
+
+
+async def _status(channel: grpc.aio.Channel) -> int:
+    answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=FETCHER), timeout=5)
+    return int(answer.status)
+
+
+async def test_health_is_what_the_service_tells_until_it_stops(servicer: RaisingServicer, tmp_path: Path) -> None:
+    news: asyncio.Queue[bool] = asyncio.Queue()
+    told: asyncio.Queue[bool] = asyncio.Queue()
+    ended = asyncio.Event()
+
+    async def follow(tell: Tell) -> None:
+        try:
+            while True:
+                ready = await news.get()
+                await tell(ready)
+                told.put_nowait(ready)
+        finally:
+            ended.set()
+
+    running = await start(replace(_spec(f"unix:{tmp_path}/follow.sock", servicer), follow=follow))
+    async with open_channel(running.address) as channel:
+        seen = [await _status(channel)]
+        for ready in (True, True, False, True):
+            news.put_nowait(ready)
+            assert await asyncio.wait_for(told.get(), 5) == ready
+            seen.append(await _status(channel))
+        await running.stop()
+    serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+    assert seen == [not_serving, serving, serving, not_serving, serving]
+    assert ended.is_set()
+
+
+async def test_a_service_that_can_no_longer_tell_is_not_serving(servicer: RaisingServicer, tmp_path: Path) -> None:
+    failing = asyncio.Event()
+
+    async def follow(tell: Tell) -> None:
+        await tell(True)
+        failing.set()
+        raise ValueError("a defect")
+
+    running = await start(replace(_spec(f"unix:{tmp_path}/defect.sock", servicer), follow=follow))
+    async with open_channel(running.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        async with asyncio.timeout(5):
+            await failing.wait()
+            async for answer in stub.Watch(health_pb2.HealthCheckRequest(service=FETCHER)):
+                if answer.status == health_pb2.HealthCheckResponse.NOT_SERVING:
+                    break
+    await running.stop()

@@ -17,7 +17,7 @@ from tests.system.conftest import Stack
 ROOT = Path(__file__).parents[2]
 ADDRESS = "localhost:50051"
 """Where the README's gateway is; the tests put their own in its place."""
-OTHERS = {"fetcher": "localhost:50052", "scorer": "localhost:50053"}
+OTHERS = {"fetcher": "localhost:50052", "scorer": "localhost:50053", "inference": "localhost:50054"}
 """Where the README's other services are."""
 BIN = Path(sys.executable).parent
 
@@ -98,6 +98,8 @@ async def test_grpcurl_reads_the_services(command: str, stack: Stack) -> None:
         "GetCacheStats": '"byte_limit"',
         "ScoreUniverse": '"tech_rating"',
         "ListFactors": '"vol_spike"',
+        "RepositoryIndex": '"READY"',
+        "ModelMetadata": '"mom_12_1"',
     }
     assert next(text for name, text in expected.items() if command.endswith(name)) in ran.out
 
@@ -115,8 +117,17 @@ async def test_the_python_example_prints_rows_and_the_ledger(stack: Stack) -> No
     assert requested == scored + omitted > 0
 
 
+async def test_the_models_example_explains_alphas(stack: Stack) -> None:
+    example = blocks("python")[1].replace(OTHERS["inference"], f"unix:{stack.folder}/inference")
+    ran = await run(sys.executable, "-c", example)
+    assert ran.code == 0, ran.err
+    lines = [re.findall(r"[+-]\d\.\d{5}", line) for line in ran.out.splitlines()]
+    assert [len(line) for line in lines] == [3, 3]
+    assert all(abs(float(alpha) - float(total)) < 2e-5 for alpha, total, _ in lines)
+
+
 async def test_the_factors_example_prints_a_row_a_symbol(tmp_path: Path) -> None:
-    example = blocks("python")[1]
+    example = blocks("python")[2]
     days = pd.bdate_range("2025-01-02", periods=60)
     close = 100 + np.arange(60.0)
     frame = pd.DataFrame(
