@@ -20,7 +20,7 @@ from services.gateway.clients import FetchState
 from services.gateway.conclude import conclude, gather
 from services.gateway.context import ScanContext
 from services.gateway.forecast import Forecast
-from services.gateway.ledger import Ledger, Omission
+from services.gateway.ledger import Ledger
 from services.gateway.outcome import Accepted, Outcome
 from services.gateway.progress import Stage
 from services.gateway.result_hash import result_hash, versions
@@ -77,9 +77,9 @@ class _Scan:
         self._context = replace(self._context, request=resolve(self._context.request, listing))
         universe = choose(self._context.request, listing)
         await self._context.emit(Accepted(listing, universe.requested_count))
-        ledger = Ledger((*universe.symbols, *(symbol for symbol, _ in universe.omissions)))
-        for symbol, reason in universe.omissions:
-            ledger.omit(Omission(symbol, reason))
+        ledger = Ledger(universe.requested)
+        for omission in universe.omissions:
+            ledger.omit(omission)
         scores = UniverseScoring(self._context, listing, ledger)
         try:
             scoring = await scores.run(universe.symbols) if universe.symbols else None

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from services.gateway.ledger import Omission
 from services.gateway.request import ScanRequest, spelled
 from services.gateway.selection import Selection
 from services.market import sectors
@@ -58,7 +59,12 @@ class Universe:
     """The requested symbols, each exactly once: those to score, most liquid first, and those left out already."""
 
     symbols: tuple[str, ...]
-    omissions: tuple[tuple[str, Reason], ...]
+    omissions: tuple[Omission, ...]
+
+    @property
+    def requested(self) -> tuple[str, ...]:
+        """All symbols requested."""
+        return (*self.symbols, *(omission.symbol for omission in self.omissions))
 
     @property
     def requested_count(self) -> int:
@@ -79,10 +85,9 @@ class Coverage(NamedTuple):
 
 def coverage(universe: Universe, listing: Listing) -> Coverage:
     """Count what is known of the requested symbols; of one that the list lacks nothing is."""
-    requested = (*universe.symbols, *(symbol for symbol, _ in universe.omissions))
-    known = [listing.attributes[symbol] for symbol in requested if symbol in listing.attributes]
+    known = [listing.attributes[symbol] for symbol in universe.requested if symbol in listing.attributes]
     return Coverage(
-        symbol_count=len(requested),
+        symbol_count=universe.requested_count,
         type_count=sum(it.type is not SymbolType.UNKNOWN for it in known),
         exchange_count=sum(it.exchange != "" for it in known),
         sector_count=sum(it.sector != "" for it in known),
@@ -134,10 +139,13 @@ def choose(request: ScanRequest, listing: Listing) -> Universe:
     if not request.symbols:
         return Universe(tuple(symbol for symbol, it in known.items() if it.type in request.types), ())
     found = dict.fromkeys(find_symbol(symbol, known) or symbol for symbol in request.symbols)
-    omissions = {symbol: Reason.UNKNOWN_SYMBOL for symbol in found if not _PLAUSIBLE.fullmatch(symbol)}
+    omissions: dict[str, Omission] = {}
     for symbol in found:
-        if known.get(symbol, Attributes()).type not in request.types:
-            omissions.setdefault(symbol, Reason.FILTERED_TYPE)
+        kind = known.get(symbol, Attributes()).type
+        if not _PLAUSIBLE.fullmatch(symbol):
+            omissions[symbol] = Omission(symbol, Reason.UNKNOWN_SYMBOL)
+        elif kind not in request.types:
+            omissions[symbol] = Omission(symbol, Reason.FILTERED_TYPE, filter="type", attribute=kind.name)
     listed = [symbol for symbol in known if symbol in found and symbol not in omissions]
     unlisted = sorted(symbol for symbol in found if symbol not in known and symbol not in omissions)
-    return Universe((*listed, *unlisted), tuple(omissions.items()))
+    return Universe((*listed, *unlisted), tuple(omissions.values()))

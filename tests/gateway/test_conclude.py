@@ -95,9 +95,9 @@ def score(
 def random_scan(random: Random) -> tuple[ScanRequest, Universe, Conclusion]:
     request, listing = random_request(random), random_listing(random)
     universe = choose(request, listing)
-    ledger, scored = Ledger((*universe.symbols, *(symbol for symbol, _ in universe.omissions))), Scored()
-    for symbol, reason in universe.omissions:
-        ledger.omit(Omission(symbol, reason))
+    ledger, scored = Ledger(universe.requested), Scored()
+    for omission in universe.omissions:
+        ledger.omit(omission)
     columns, alphas = score(random, universe, ledger, scored)
     candidates = gather(request, scored, columns, listing.attributes, Predictions(alphas, {}))
     return request, universe, conclude(request, CONFIG, candidates, ledger)
@@ -110,13 +110,13 @@ def test_ten_thousand_random_scans_add_up() -> None:
         request, universe, ended = random_scan(Random(seed))  # noqa: S311  # a test's, not a secret
         rows = [ended.candidates.symbols[row] for row in ended.ranking.rows]
         omitted = [omission.symbol for omission in ended.omissions]
-        requested = [*universe.symbols, *(symbol for symbol, _ in universe.omissions)]
         assert universe.requested_count == len(rows) + len(omitted)
-        assert sorted(rows + omitted) == sorted(requested)
+        assert sorted(rows + omitted) == sorted(universe.requested)
         scored = set(ended.candidates.symbols)
         for omission in ended.omissions:
-            filtered = omission.reason in FILTERED - {Reason.FILTERED_TYPE}
-            assert bool(omission.filter) == filtered == (omission.symbol in scored)
+            filtered = omission.reason in FILTERED
+            assert bool(omission.filter) == filtered
+            assert (omission.symbol in scored) == (filtered and omission.reason is not Reason.FILTERED_TYPE)
             assert filtered == (omission.value is not None or omission.attribute != "")
             seen[omission.reason] += 1
         assert request.selection.include_shorts or not len(ended.ranking.shorts)

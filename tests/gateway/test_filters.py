@@ -10,7 +10,7 @@ import pytest
 
 from services.gateway.candidates import Candidates
 from services.gateway.ledger import Omission
-from services.gateway.ranking import Ranking, rank
+from services.gateway.ranking import Ranking, rank, rate_by, score
 from services.gateway.selection import Filter, Selection, Sort
 from services.market.scoring import ScoringConfig
 from services.market.trading import Profile
@@ -60,6 +60,22 @@ def test_a_profile_takes_out_what_it_names_with_the_failing_value(name: str) -> 
         Reason.FILTERED_DOLLAR_VOLUME,
         Reason.FILTERED_SCORE,
     }
+
+
+@pytest.mark.parametrize("name", ["short_term_swing", "swing", "position"])
+def test_rows_leave_by_the_score_that_the_style_gives_them(name: str) -> None:
+    style, profile = CONFIG.styles[name], Profile(min_score=75.0)
+    given = rate_by(style, GIVEN, CONFIG.rating_weights)
+    scores = score(given, CONFIG, style)
+    expected = {
+        symbol: Omission(symbol, Reason.FILTERED_SCORE, value, "score", close=close)
+        for symbol, value, close in zip(given.symbols, scores, given.columns["close"], strict=True)
+        if value < 75.0
+    }
+    ranking = rank(given, CONFIG, profile, style)
+    assert left_out(ranking, given) == expected
+    others = [score(GIVEN, CONFIG, other) for other in CONFIG.styles.values() if other is not style]
+    assert all({*np.flatnonzero(scores < 75.0)} != {*np.flatnonzero(other < 75.0)} for other in others)
 
 
 def test_no_profile_takes_out_nothing() -> None:

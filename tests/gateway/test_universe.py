@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.gateway.ledger import Omission
 from services.gateway.request import ScanRequest
 from services.gateway.selection import Filter, Selection
 from services.gateway.universe import Attributes, Coverage, Listing, choose, coverage, resolve, unfiltered
@@ -48,13 +49,16 @@ def test_unlisted_symbols_are_left_to_the_fetcher_in_a_fixed_order() -> None:
 def test_what_can_be_no_symbol_is_omitted_at_once() -> None:
     universe = choose(replace(ANY, symbols=("BIG", "../etc/passwd", "A B", "x" * 40)), LISTING)
     assert universe.symbols == ("BIG",)
-    assert dict(universe.omissions) == dict.fromkeys(("../etc/passwd", "A B", "x" * 40), Reason.UNKNOWN_SYMBOL)
+    assert universe.omissions == tuple(
+        Omission(symbol, Reason.UNKNOWN_SYMBOL) for symbol in ("../etc/passwd", "A B", "x" * 40)
+    )
 
 
 def test_given_symbols_of_other_types_are_omitted_by_name() -> None:
     universe = choose(replace(WHOLE, symbols=("BIG", "SPY")), LISTING)
     assert universe.symbols == ("BIG",)
-    assert universe.omissions == (("SPY", Reason.FILTERED_TYPE),)
+    assert universe.omissions == (Omission("SPY", Reason.FILTERED_TYPE, filter="type", attribute="ETF"),)
+    assert universe.requested == ("BIG", "SPY")
     assert universe.requested_count == 2
 
 

@@ -159,7 +159,9 @@ async def test_twenty_thousand_symbols_are_accounted_for(stack: Stack) -> None:
 async def test_a_type_that_was_not_asked_for_is_an_omission(stack: Stack) -> None:
     common = [vocabulary_pb2.SYMBOL_TYPE_COMMON]
     scan = await stack.scan(symbols=["SPY"], types=common, include_ledger=True)
-    assert [omission.reason for omission in scan.result.omissions] == [Reason.OMISSION_REASON_FILTERED_TYPE]
+    (omission,) = scan.result.omissions
+    assert omission.reason == Reason.OMISSION_REASON_FILTERED_TYPE
+    assert (omission.filter, omission.attribute) == ("type", "ETF")
 
 
 async def test_a_profile_is_applied_and_named(stack: Stack) -> None:

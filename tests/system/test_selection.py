@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from services.market.scoring import ScoringConfig
 from services.market.vocabulary import LONGS, SHORTS
 from services.simulator.market import Market
 from technic.v1 import gateway_service_pb2 as pb
@@ -109,6 +110,26 @@ async def test_short_candidates_come_as_a_list_of_their_own(stack: Stack) -> Non
     assert list(shorts.scores) == sorted(shorts.scores)
     assert scan.result.result_hash == plain.result.result_hash
     assert scan.result.scored_count == plain.result.scored_count
+
+
+@pytest.mark.parametrize("name", ["conservative", "balanced", "aggressive"])
+async def test_a_profile_takes_out_rows_by_the_limits_it_has(stack: Stack, name: str) -> None:
+    profile = ScoringConfig.load().profiles[name]
+    scan = await whole(stack, profile=name, factors=["atr_pct_14", "close", "dollar_vol_20"])
+    assert scan.symbols
+    limits = (
+        ("atr_pct_14", Reason.OMISSION_REASON_FILTERED_ATR_PCT, None, profile.max_atr_pct),
+        ("close", Reason.OMISSION_REASON_FILTERED_PRICE, profile.min_price, None),
+        ("dollar_vol_20", Reason.OMISSION_REASON_FILTERED_DOLLAR_VOLUME, profile.min_dollar_volume, None),
+        ("score", Reason.OMISSION_REASON_FILTERED_SCORE, profile.min_score, None),
+    )
+    for factor, reason, least, most in limits:
+        kept = list(scan.rows[0].scores) if factor == "score" else column(scan, factor)
+        assert not any((least is not None and it < least) or (most is not None and it > most) for it in kept)
+        for omission in omissions(scan, reason):
+            assert omission.filter == factor
+            assert omission.value < least if least is not None else omission.value > (most or 0)
+    assert {omission.reason for omission in scan.result.omissions} >= {reason for _, reason, _, _ in limits}
 
 
 async def test_a_style_is_applied_and_named(stack: Stack) -> None:
