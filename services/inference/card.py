@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from services.market.errors import ModelUnusableError
 
 FEATURE = re.compile(r"[a-z][a-z0-9_]*@[1-9][0-9]*")
+Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Card:
         sha256: hex digest of model.ubj.
         training: how the model was made and what it is good for, for people.
         scale: return that a unit of the learned label was found to be worth; part of the booster's leaves already.
+        feature_ranges: (column,) quantiles 0.005 and 0.995 of the feature in the rows learned from, missing values left
+            out, in the factor's unit; empty if the card does not tell.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Card:
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     training: Annotated[str, Field(min_length=1)]
     scale: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    feature_ranges: tuple[tuple[Bound, Bound], ...] = ()
 
     def __post_init__(self) -> None:
         odd = [feature for feature in self.features if not FEATURE.fullmatch(feature)]
@@ -43,6 +47,10 @@ class Card:
             raise ValueError(f"feature {odd[0]!r} is not of the form name@version")
         if len(set(self.names)) < len(self.names):
             raise ValueError("a feature stands there twice")
+        if self.feature_ranges and len(self.feature_ranges) != len(self.features):
+            raise ValueError("feature_ranges must have a range for each feature")
+        if any(low > high for low, high in self.feature_ranges):
+            raise ValueError("a range of feature_ranges ends before it begins")
 
     @property
     def names(self) -> tuple[str, ...]:

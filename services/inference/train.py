@@ -46,6 +46,8 @@ PARAMETERS = {
 }
 """From the design's experiments; depth, label form and seed were within noise there. Two threads, always: the bits of
 a sum depend on how it is split."""
+RANGE = (0.005, 0.995)
+"""Quantiles of a feature between which it is as it was learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def train(rows: TrainingSet, horizon: int, name: str, say: Say) -> Trained:
         scale=scale,
         sha256=hashlib.sha256(content).hexdigest(),
         training=f"trained on {len(rows):,} rows of {len(rows.sessions())} sessions. {verdict(evaluation)}",
+        feature_ranges=feature_ranges(rows.features),
     )
     return Trained(card, content, evaluation)
 
@@ -94,6 +97,16 @@ def fit(features: NDArray[np.float32], labels: Array, names: tuple[str, ...], ro
     # Not a QuantileDMatrix: it calls back into Python, where a Ctrl-C ends the process with a crash.
     table = xgboost.DMatrix(features, labels, feature_names=columns, nthread=2)
     return xgboost.train(PARAMETERS, table, rounds)
+
+
+def feature_ranges(features: NDArray[np.float32]) -> tuple[tuple[float, float], ...]:
+    """Return the quantiles 0.005 and 0.995 of each column, without NaN; 0 and 0 of a column that has no value."""
+    ranges = []
+    for column in features.T:
+        known = column[~np.isnan(column)]
+        low, high = np.quantile(known, RANGE) if len(known) else (0.0, 0.0)
+        ranges.append((float(low), float(high)))
+    return tuple(ranges)
 
 
 def _evaluate(rows: TrainingSet, labels: Array, horizon: int, say: Say) -> Evaluation:

@@ -70,6 +70,9 @@ def test_a_broken_newest_version_is_not_replaced_silently_by_an_older_one(
         ({"sha256": "abc"}, r"card\.json\.sha256"),
         ({"sha256": "0" * 64}, "sha256 differ"),
         ({"base": None}, r"card\.json\.base"),
+        ({"feature_ranges": [[0.0, 1.0]]}, "a range for each feature"),
+        ({"feature_ranges": [[0.0, 1.0], [2.0, 1.0], [0.0, 1.0]]}, "ends before it begins"),
+        ({"feature_ranges": [[0.0, None]] * 3}, r"card\.json\.feature_ranges"),
     ],
 )
 def test_a_card_that_does_not_fit_makes_its_model_unusable(

@@ -8,7 +8,7 @@ import xgboost
 
 from services.inference.leaks import Alarm, raise_alarm
 from services.inference.model import Model
-from services.inference.train import Trained, train
+from services.inference.train import Trained, feature_ranges, train
 from services.inference.training_set import TrainingSet
 from services.market.errors import LocalDataError, ModelUnusableError
 from tests.inference.training_rows import FEATURES, make_rows
@@ -46,6 +46,12 @@ def test_the_signal_orders_what_is_served_in_the_unit_of_returns(trained: Traine
     assert (np.diff(alphas) >= 0).all()
     # What was planted: 0.05 x 0.08 of return for each unit of the signal, of which there are four.
     assert 0.2 * 0.016 < alphas[-1] - alphas[0] < 2 * 0.016
+
+
+def test_a_card_tells_between_which_values_each_feature_was_learned(rows: TrainingSet, trained: Trained) -> None:
+    ranges = np.array(trained.card.feature_ranges)
+    np.testing.assert_allclose(ranges, np.nanquantile(rows.features, [0.005, 0.995], axis=0).T, rtol=1e-6)
+    assert feature_ranges(np.full((4, 1), np.nan, np.float32)) == ((0.0, 0.0),)
 
 
 def test_the_same_rows_give_the_same_bytes(rows: TrainingSet, trained: Trained) -> None:
