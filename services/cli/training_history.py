@@ -44,7 +44,7 @@ class History:
         columns: (position, symbol) float64 by name, those of STYLES and RIVALS and those asked for.
         traded: (position, symbol) bool, who has a bar on the session and enough before it.
         counts: (position, symbol) bool, whether a row counts by UNIVERSE_RULE.
-        closes: (session, symbol) float64, USD, adjusted and carried.
+        closes: (session, symbol) float64, USD, carried, times `total`: their ratios are what was earned.
         benchmark: (session,) float64, USD, SPY's carried closes.
         positions: (position,) int64, sessions of the panel.
         session_days: (position,) int32, their days since 1970-01-01.
@@ -96,6 +96,7 @@ def make_history(
     engine: FactorEngine,
     progress: Callable[[int, int], None],
     extra: tuple[str, ...] = (),
+    total: Array | None = None,
 ) -> History:
     """Compute the history, some symbols at a time.
 
@@ -105,6 +106,8 @@ def make_history(
         engine: the factors.
         progress: told the symbols done, and all.
         extra: more columns to keep, by the engine's names.
+        total: (session, symbol) float64, from the stocks' prices to those whose ratios are total returns; None: they
+            are such prices.
 
     Raises:
         LocalDataError: there are not even the sessions of the warm-up, or no stocks.
@@ -131,6 +134,8 @@ def make_history(
         progress(part.stop, symbols)
     features[np.isinf(features)] = np.nan  # beyond what float32 holds; serving refuses it
     liquid = (columns["median_dollar_volume"] >= LEAST_DOLLAR_VOLUME) & (closes[positions] >= LEAST_CLOSE)
+    if total is not None:
+        closes *= total
     traded = _traded(stocks.close, positions, engine.config.history)
     names = tuple(f"{name}@{engine.versions[name]}" for name in FEATURES)
     return History(
