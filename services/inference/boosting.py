@@ -14,6 +14,7 @@ Features = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
 SEED: Final = 20_250_709
+LIBRARY: Final = f"XGBoost {xgboost.__version__}"
 MOST_ROUNDS: Final = 300
 PATIENCE: Final = 50
 """Rounds without a better one after which no more are tried."""

@@ -54,7 +54,7 @@ def verdict(evaluation: Evaluation) -> str:
     model, net = skill.rank_ic, skill.spread
     ranked = {name: appraisal.skill.rank_ic for name, appraisal in evaluation.rivals.items()}
     best, rival = max(ranked.items(), key=lambda item: item[1].mean)
-    tilted = residual.mean < STYLE_SHARE * model.mean
+    tilted = model.mean > 0 and residual.mean < STYLE_SHARE * model.mean
     said = [
         f"Rank IC {model}, " + ("above 0 out of sample." if model.low > 0 else "**no skill shown out of sample**."),
         ("Mostly a low-volatility and momentum tilt that flags likely losers; w" if tilted else "W")

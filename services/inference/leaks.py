@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from services.inference.boosting import SEED, fit, predict
 from services.inference.estimates import newey_west_error
 from services.inference.evaluate import correlations, count_overlap
-from services.inference.keep import Keep
+from services.inference.keep import Keep, Say
 from services.inference.labels import percentiles, rank_normal
 from services.inference.training_set import TrainingSet, by_session
 from services.market.errors import ModelUnusableError
@@ -65,7 +65,7 @@ def raise_alarm(ic: float, horizon: int) -> Alarm:
     return Alarm.WARN if ic >= warn else Alarm.NONE
 
 
-def shuffle_check(rows: TrainingSet, horizon: int, real_ic: float, keep: Keep) -> Shuffled:
+def shuffle_check(rows: TrainingSet, horizon: int, real_ic: float, keep: Keep, say: Say) -> Shuffled:
     """Train on shuffled labels of the first half of the sessions, and predict the second.
 
     Args:
@@ -73,6 +73,7 @@ def shuffle_check(rows: TrainingSet, horizon: int, real_ic: float, keep: Keep) -
         horizon: sessions that labels look ahead; twice as many lie between the halves.
         real_ic: mean Rank IC of the real model.
         keep: keeps what takes long.
+        say: told what is being done.
 
     Raises:
         ModelUnusableError: there is skill at labels that hold no information.
@@ -84,6 +85,7 @@ def shuffle_check(rows: TrainingSet, horizon: int, real_ic: float, keep: Keep) -
     random = np.random.default_rng(SEED)
     false_ics, true_ics = [], []
     for number in range(1, SHUFFLES + 1):
+        say("training on shuffled labels", number - 1, SHUFFLES)
         shuffled = _shuffle(labels, rows.positions, random)
         make = partial(fit, learned, shuffled[known], rows.names, SHUFFLED_ROUNDS)
         guess = percentiles(predict(keep(f"shuffled-{number}", make), features), positions)

@@ -18,9 +18,10 @@ from services.market.errors import (
 
 CARD_FILE, MODEL_FILE = "card.json", "model.ubj"
 FILE_BYTES = {CARD_FILE: 2**20, MODEL_FILE: 2**26}
-"""Most bytes that each file of a version may have. No other file may lie beside them but NOTES_FILE."""
-NOTES_FILE = "README.md"
-"""The card in words; never read here."""
+"""Most bytes that each file of a version may have. No other file may lie beside them but those of NOTES."""
+NOTES_FILE, REPORT_FILE = "README.md", "report.html"
+NOTES = (NOTES_FILE, REPORT_FILE)
+"""The card in words, and in plots; never read here."""
 MODEL_LIMIT, VERSION_LIMIT = 64, 16
 """Most models of a repository and most versions of a model: all of them stay in memory."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -183,7 +184,8 @@ def _read(folder: Path) -> Model:
     if not VERSION.fullmatch(folder.name) or not folder.is_dir():
         raise ModelUnusableError("a version is a folder named by a whole number, such as 1")
     files = {path.name: path.stat().st_size for path in folder.iterdir() if not path.name.startswith(".")}
-    files.pop(NOTES_FILE, None)
+    for notes in NOTES:
+        files.pop(notes, None)
     if files.keys() != FILE_BYTES.keys():
         raise ModelUnusableError(f"the folder must hold {CARD_FILE} and {MODEL_FILE} only, not {sorted(files)[:5]}")
     for file, size in files.items():

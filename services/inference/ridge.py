@@ -15,11 +15,11 @@ PENALTY: Final = 0.01
 
 def places(features: NDArray[np.float32], positions: NDArray[np.int64]) -> Array:
     """Return (row, feature) percentiles within the session, from -0.5 to 0.5; 0 where a value is missing."""
-    return np.column_stack([percentiles(column.astype(np.float64), positions) for column in features.T]) - 0.5
+    found = np.column_stack([percentiles(column.astype(np.float64), positions) for column in features.T]) - 0.5
+    return found.astype(np.float64)
 
 
 def fit_ridge(x: Array, labels: Array) -> Array:
     """Return the (feature,) weights of least squares with a penalty, without an intercept."""
     square = x.T @ x + PENALTY * len(x) * np.eye(x.shape[1])
-    weights: Array = np.linalg.solve(square, x.T @ labels)
-    return weights
+    return np.linalg.solve(square, x.T @ labels).astype(np.float64)

@@ -121,7 +121,6 @@ def _evaluate(rows: TrainingSet, task: Task, keep: Keep, say: Say) -> Evaluation
     rivals = ahead.rivals | {RIDGE: walked.ridge[tested]}
     scores = {name: values[tested] for name, values in task.scores.items()}
     found = _appraise_all(rivals | scores, ahead, horizon, task.groups)
-    say("training on shuffled labels")
     return Evaluation(
         model=model,
         scores={name: found[name] for name in scores if name in found},
@@ -130,7 +129,7 @@ def _evaluate(rows: TrainingSet, task: Task, keep: Keep, say: Say) -> Evaluation
         best_rounds=walked.best_rounds,
         rounds=walked.rounds,
         in_sample_ic=walked.in_sample_ic,
-        shuffled=shuffle_check(rows, horizon, model.skill.rank_ic.mean, keep),
+        shuffled=shuffle_check(rows, horizon, model.skill.rank_ic.mean, keep, say),
         alarm=alarm,
         calibration=calibrate(prediction, ahead, horizon),
     )

@@ -70,7 +70,8 @@ def walk(rows: TrainingSet, horizon: int, keep: Keep, say: Say) -> Walk:
     models: list[bytes] = []
     in_sample = 0.0
     for number, (known, tested) in enumerate(masks(rows.positions, blocks), 1):
-        say(f"walking forward, block {number} of {len(blocks)}: {known.sum():,} rows to learn from")
+        text = f"walking forward, block {number} of {len(blocks)}: {known.sum():,} rows to learn from"
+        say(text, number - 1, len(blocks))
         features = rows.features[known]
         best.append(int(keep(f"rounds-{number}", partial(_find_rounds, rows.of(known), labels[known], horizon))))
         model = keep(f"block-{number}", partial(fit, features, labels[known], rows.names, mean_rounds(best)))

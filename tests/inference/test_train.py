@@ -22,7 +22,7 @@ from services.market.errors import LocalDataError, ModelUnusableError
 from tests.inference.training_rows import FEATURES, make_rows
 
 
-def silent(_: str) -> None:
+def silent(text: str, done: int = 0, total: int = 0) -> None:
     """Hear no progress."""
 
 
