@@ -19,16 +19,9 @@ KINDS: Final = ("year", "quarter", "trend", "volatility")
 
 _STYLE: Final = Path(__file__).with_name("evaluation.css")
 
+SKILL_COLUMNS: Final = ("n", "Rank IC [95 %]", "t", "Rank ICIR", "IC [95 %]", "ICIR", "bp", "net", "t net", "turned")
 _COLUMNS: Final = (
-    "n",
-    "Rank IC [95 %]",
-    "t",
-    "ICIR",
-    "IC [95 %]",
-    "bp",
-    "net",
-    "t net",
-    "turned",
+    *SKILL_COLUMNS,
     "Rank IC, > 20 M$",
     "Rank IC, no style",
     "Rank IC, beta-neutral",
@@ -137,7 +130,7 @@ def _named(kind: str, groups: Mapping[str, Group]) -> list[tuple[str, Group]]:
 def _skill_plot(report: RatingReport, horizon: int) -> str:
     skills = [(name, found[horizon].skill.rank_ic) for name, found in report.results.items() if horizon in found]
     rows = [Interval(name, it.mean, it.low, it.high) for name, it in skills]
-    return draw_intervals(f"Rank IC over {horizon} sessions", rows, width=340)
+    return draw_intervals(f"Rank IC over {horizon} sessions", rows, width=340 if len(report.horizons) > 1 else 520)
 
 
 def _history_plot(report: RatingReport) -> str:
@@ -171,6 +164,7 @@ def skill_cells(skill: Skill) -> Iterator[str]:
     yield estimate_cell(skill.rank_ic)
     yield f"<td>{skill.rank_ic.t:.1f}</td><td>{skill.rank_ic.ratio:.2f}</td>"
     yield estimate_cell(skill.ic)
+    yield f"<td>{skill.ic.ratio:.2f}</td>"
     yield f"<td>{spread.gross * 1e4:+.0f}</td><td>{spread.net * 1e4:+.0f}</td><td>{spread.net_t:.1f}</td>"
     yield f"<td>{spread.turnover:.0%}</td>"
 

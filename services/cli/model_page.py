@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from html import escape
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.cli.evaluation import RatingReport
 from services.cli.evaluation_page import (
+    SKILL_COLUMNS,
     draw_figures,
     draw_files,
     draw_list,
@@ -22,8 +22,6 @@ from services.inference.evaluate import Skill
 from services.inference.evaluation import MODEL, verdict
 from services.inference.findings import Era, Findings
 from services.inference.report import CAVEATS, COMMAND, ERAS, describe_checks, describe_method, describe_source
-
-_SKILL_COLUMNS: Final = ("n", "Rank IC [95 %]", "t", "ICIR", "IC [95 %]", "bp", "net", "t net", "turned")
 
 
 def draw_model_page(findings: Findings, days: NDArray[np.int32]) -> str:
@@ -44,8 +42,8 @@ def _parts(findings: Findings, days: NDArray[np.int32]) -> Iterator[str]:
     yield from draw_figures(_report(findings, days))
     yield f"<h2>Parts of the universe, {horizon} sessions ahead</h2>"
     slices = {name: skill for name, skill in evaluation.model.slices.items() if skill}
-    yield draw_table(_SKILL_COLUMNS, {name: _cells(skill) for name, skill in slices.items()})
-    yield "<h2>Rank IC over other horizons</h2>"
+    yield draw_table(SKILL_COLUMNS, {name: _cells(skill) for name, skill in slices.items()})
+    yield "<h2>Rank IC over other horizons: how long what is known lasts</h2>"
     yield from _decay(findings)
     for era in findings.eras:
         yield from _era(era, horizon)

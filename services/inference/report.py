@@ -157,7 +157,7 @@ def _era_skills(eras: tuple[Era, ...]) -> dict[str, Skill | None]:
 
 
 def _table(skills: Mapping[str, Skill | None]) -> str:
-    head = "| | sessions | Rank IC | t, ICIR | IC | tenths, net | t net | turnover |\n" + "| --- " * 8 + "|\n"
+    head = "| | sessions | Rank IC | t, Rank ICIR | IC | tenths, net | t net | turnover |\n" + "| --- " * 8 + "|\n"
     return head + "\n".join(_row(name, skill) for name, skill in skills.items() if skill)
 
 

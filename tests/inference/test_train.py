@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import xgboost
 
+from services.inference import leaks
 from services.inference.boosting import MOST_ROUNDS, PATIENCE, count_rounds, fit, predict
 from services.inference.evaluate import correlations, measure
 from services.inference.keep import Keep, Make, make_anew
 from services.inference.labels import percentiles
-from services.inference.leaks import Alarm, raise_alarm
+from services.inference.leaks import Alarm, raise_alarm, shuffle_check
 from services.inference.model import Model
 from services.inference.train import RIDGE, Task, Trained, feature_ranges
 from services.inference.train import train as train_model
@@ -172,6 +173,28 @@ def test_a_slope_that_is_not_positive_gives_an_alpha_of_0(rows: TrainingSet) -> 
 def test_a_feature_that_knows_the_future_stops_the_training() -> None:
     with pytest.raises(ModelUnusableError, match=r"leak\? .* too good to be true"):
         train(make_rows(future=True))
+
+
+def test_a_result_that_is_nearly_too_good_is_asked_about(rows: TrainingSet) -> None:
+    said: list[str] = []
+
+    def hear(text: str, done: int = 0, total: int = 0) -> None:
+        said.append(f"{text} ({done} of {total})")
+
+    walked = walk(rows, 5, make_anew, hear)
+    groups: dict[str, dict[int, str]] = {}
+    known = walked.predicted + 0.05 * rows.features[:, 0]
+    better = replace(walked, predicted=np.where(np.isnan(known), walked.predicted, known))
+    found = train_model(rows, Task("alpha_5", better, {}, groups), make_anew, hear)
+    assert found.evaluation.alarm is Alarm.WARN
+    assert [text for text in said if text.startswith("leak?")]
+
+
+def test_skill_at_shuffled_labels_stops_the_training(rows: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No feature can know labels that were shuffled, so the bound is put where chance alone is beyond it."""
+    monkeypatch.setattr(leaks, "T_LIMIT", 0.0)
+    with pytest.raises(ModelUnusableError, match=r"leak\? a model of shuffled labels has skill"):
+        shuffle_check(rows, 5, 0.05, make_anew, silent)
 
 
 @pytest.mark.parametrize(
