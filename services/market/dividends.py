@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 WINDOW: Final = 5
 """Bars before a dividend whose prices tell whether it was taken out of them."""
 WHOLE_SHARE: Final = 0.5
-"""Share of prices in whole cents above which they are as traded. In a real file 53 of 10,727 lie between 0.3 and 0.7."""
+"""Share of prices in whole cents above which they are as traded. Of a real file 53 in 10,727 lie in 0.3 to 0.7."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
