@@ -21,7 +21,8 @@ from services.cli.evaluation_page import (
 from services.inference.evaluate import Skill
 from services.inference.evaluation import MODEL, verdict
 from services.inference.findings import Era, Findings
-from services.inference.report import CAVEATS, COMMAND, ERAS, describe_checks, describe_method, describe_source
+from services.inference.report import describe_checks, describe_method, describe_source
+from services.inference.wording import CAVEATS, COMMAND, ERAS
 
 
 def draw_model_page(findings: Findings, days: NDArray[np.int32]) -> str:
@@ -38,7 +39,8 @@ def draw_model_page(findings: Findings, days: NDArray[np.int32]) -> str:
 def _parts(findings: Findings, days: NDArray[np.int32]) -> Iterator[str]:
     evaluation, horizon = findings.trained.evaluation, findings.trained.card.horizon_sessions
     yield f"<p><strong>{escape(verdict(evaluation).replace('**', ''))}</strong></p>"
-    yield f'<p class="soft">{escape(describe_method(findings))} Made by <code>{COMMAND}</code>.</p>'
+    made = f"Made by <code>technic train</code>, the shipped ones by <code>{COMMAND}</code>."
+    yield f'<p class="soft">{escape(describe_method(findings))} {made}</p>'
     yield from draw_figures(_report(findings, days))
     yield f"<h2>Parts of the universe, {horizon} sessions ahead</h2>"
     slices = {name: skill for name, skill in evaluation.model.slices.items() if skill}

@@ -127,29 +127,21 @@ def make_history(
     """
     sessions, symbols = len(stocks.session_days), len(stocks.symbols)
     _require(sessions, symbols)
-    rules = _whole(engine.config.history, sessions)
-    spy = carry_series(benchmark, rules).bars[3, :, 0]
     positions = np.arange(WARM_UP, sessions, SPACING)
+    spy = carry_series(benchmark, _whole(engine.config.history, sessions)).bars[3, :, 0]
     shape = (len(positions), symbols)
     features = np.empty((*shape, len(FEATURES)), np.float32)
     columns = {name: np.empty(shape) for name in (*STYLES, *RIVALS, *SCORE_COLUMNS, *extra)}
     closes = np.empty((sessions, symbols))
     for begin in range(0, symbols, CHUNK):
         part = slice(begin, min(begin + CHUNK, symbols))
-        bars = np.ascontiguousarray(stocks.bars[:, :, part])
-        series = carry_series(replace(stocks, symbols=stocks.symbols[part], bars=bars), rules)
-        known = factor_history(series, spy, engine, positions)
-        known["median_dollar_volume"] = _median_dollar_volume(series.bars, positions)
+        known, closes[:, part] = _compute(stocks, part, spy, engine, positions)
         features[:, part] = np.stack([known[name] for name in FEATURES], axis=-1)
         for name, column in columns.items():
             column[:, part] = known[name]
-        closes[:, part] = series.bars[3]
         progress(part.stop, symbols)
     features[np.isinf(features)] = np.nan  # beyond what float32 holds; serving refuses it
     liquid = (columns["median_dollar_volume"] >= LEAST_DOLLAR_VOLUME) & (closes[positions] >= LEAST_CLOSE)
-    slices = find_slices(columns, closes[positions], engine.config.profiles)
-    if total is not None:
-        closes *= total
     traded = _traded(stocks.close, positions, engine.config.history)
     return History(
         names=tuple(f"{name}@{engine.versions[name]}" for name in FEATURES),
@@ -157,12 +149,24 @@ def make_history(
         columns=columns,
         traded=traded,
         counts=liquid & traded,
-        slices=slices,
-        closes=closes,
+        slices=find_slices(columns, closes[positions], engine.config.profiles),
+        closes=closes if total is None else closes * total,
         benchmark=spy,
         positions=positions,
         session_days=stocks.session_days[positions],
     )
+
+
+def _compute(
+    stocks: Panel, part: slice, spy: Array, engine: FactorEngine, positions: NDArray[np.int64]
+) -> tuple[dict[str, Array], Array]:
+    """Compute all columns, (position, symbol), and the carried closes, (session, symbol), of some symbols."""
+    bars = np.ascontiguousarray(stocks.bars[:, :, part])
+    rules = _whole(engine.config.history, len(stocks.session_days))
+    series = carry_series(replace(stocks, symbols=stocks.symbols[part], bars=bars), rules)
+    known = factor_history(series, spy, engine, positions)
+    known["median_dollar_volume"] = _median_dollar_volume(series.bars, positions)
+    return known, series.bars[3]
 
 
 def _require(sessions: int, symbols: int) -> None:
