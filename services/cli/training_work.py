@@ -47,26 +47,36 @@ class Work:
         """Return the part of a name, or make it and keep it.
 
         Raises:
-            LocalDataError: the folder cannot be written to.
+            LocalDataError: the folder cannot be read or written to.
         """
+        content = self._read(name)
+        if content is None:
+            content = make()
+            self._write(name, content)
+        return content
+
+    def drop(self) -> None:
+        """Forget the work: what it was for is done."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _read(self, name: str) -> bytes | None:
+        """Return a part, or None if it is not there or damaged."""
         path = self._folder / name
-        if path.is_file():
-            kept = path.read_bytes()
-            if hashlib.sha256(kept[_DIGEST_BYTES:]).digest() == kept[:_DIGEST_BYTES]:
-                return kept[_DIGEST_BYTES:]
-        content = make()
-        made = path.with_name(f".{name}")
+        try:
+            kept = path.read_bytes() if path.is_file() else b""
+        except OSError as error:
+            raise LocalDataError(f"{path} cannot be read: {error.strerror}") from None
+        digest, content = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
+        return content if hashlib.sha256(content).digest() == digest else None
+
+    def _write(self, name: str, content: bytes) -> None:
+        path, made = self._folder / name, self._folder / f".{name}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             made.write_bytes(hashlib.sha256(content).digest() + content)
             made.replace(path)
         except OSError as error:
             raise LocalDataError(f"{path} cannot be written: {error.strerror}") from None
-        return content
-
-    def drop(self) -> None:
-        """Forget the work: what it was for is done."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def fingerprint(rows: TrainingSet, horizon: int) -> str:

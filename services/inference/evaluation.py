@@ -65,6 +65,8 @@ def verdict(evaluation: Evaluation) -> str:
         said.append(f"Something simpler, {best}, did no worse: {rival}.")
     shown = "A trading edge is not shown" if net.net_t < 2 else "The spread of the tenths is positive on this sample"
     said.append(f"{shown}: {net.net * 1e4:.0f} basis points a period after costs, t {net.net_t:.1f}.")
+    if evaluation.alarm is Alarm.WARN:
+        said.append(f"**leak?** An IC of {skill.ic} out of sample is more than daily bars usually give.")
     if not evaluation.calibration.scale:
         said.append("Returns did not rise with predictions by more than their error, so **alpha is always 0**.")
     return " ".join(said)

@@ -26,6 +26,8 @@ def card_json(findings: Findings) -> str:
     content = {
         **asdict(trained.card),
         "trained_on": plain(asdict(findings.source)),
+        "price_basis": "adjusted for splits only" if findings.basis else "as the file has them",
+        "method": describe_method(findings),
         "parameters": {**PARAMETERS, "rounds": evaluation.rounds, "library": LIBRARY},
         "evaluation": _evaluation(evaluation),
         "other_eras": [_era(era) for era in findings.eras],

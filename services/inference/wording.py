@@ -5,7 +5,7 @@ from typing import Final
 CAVEATS: Final = """\
 Survivorship: such files hold the names listed on the day of the dump, and few that died before. Real results are worse.
 Bars are adjusted for splits up to that day: the price floor and the profiles' price limits know later splits.
-Dividends are known for some symbols and until early 2025: returns leave out the others, unless the bars count them.
+Returns lack the dividends that no file knows and the prices were not restated for.
 Style: much of such skill is a tilt to low volatility and momentum; the figure without styles shows what else there is.
 Few independent periods of one market regime: intervals are wide, and the next years may differ.
 Positions are entered at the very close that the features end with; costs leave out market impact and borrowing fees.
@@ -18,10 +18,11 @@ INTRODUCTION: Final = (
     "plots, periods and tenths, `card.json` every figure."
 )
 METHOD: Final = (
-    "Walk-forward in {blocks} blocks, {first} to {last}, every 5th session. Labels that reach into a block are purged, "
-    "and as many sessions again are left out. Intervals (95 %) and t: Newey and West, lags of three horizons, critical "
-    "values of Kiefer and Vogelsang. Tenths: highest less lowest tenth over {horizon} sessions, before and after "
-    "{cost:.0f} basis points a side. Compare rows by Rank IC: the IC of ranks and that of returns are not alike."
+    "Walk-forward in {blocks} blocks, {first} to {last}, every 5th session after 252 of warm-up. Labels that reach "
+    "into a block are purged, and as many sessions again are left out. Intervals (95 %) and t: Newey and West, lags "
+    "of three horizons, critical values of Kiefer and Vogelsang. Tenths: highest less lowest tenth over {horizon} "
+    "sessions, before and after {cost:.0f} basis points a side. Compare rows by Rank IC: the IC of ranks and that of "
+    "returns are not alike."
 )
 ERAS: Final = (
     "The served model on bars that it was not trained on, sessions outside of its own years only, over {horizon} "

@@ -188,6 +188,7 @@ def test_a_result_that_is_nearly_too_good_is_asked_about(rows: TrainingSet) -> N
     found = train_model(rows, Task("alpha_5", better, {}, groups), make_anew, hear)
     assert found.evaluation.alarm is Alarm.WARN
     assert [text for text in said if text.startswith("leak?")]
+    assert "**leak?**" in found.card.training
 
 
 def test_skill_at_shuffled_labels_stops_the_training(rows: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:
