@@ -41,6 +41,8 @@ from services.cli.flags import (
     TimeoutFlag,
     TopFlag,
     TrainBarsFlag,
+    TrainDividendsFlag,
+    TrainJudgeFlag,
     TrainOutFlag,
     TrainUniverseFlag,
     TypesFlag,
@@ -206,20 +208,35 @@ def train_models(
     *,
     bars: TrainBarsFlag,
     universe: TrainUniverseFlag = None,
+    dividends: TrainDividendsFlag = None,
+    judge: TrainJudgeFlag = None,
     out: TrainOutFlag = Path("models"),
     horizons: HorizonsFlag = "5,10",
+    home: HomeFlag = None,
 ) -> int:
-    """Train models on a file of bars: alpha_5 and alpha_10, each with a card that tells what it is worth.
+    """Train models on a file of bars: alpha_5 and alpha_10, each with a card and a page that tell what it is worth.
 
-    Takes minutes and about 2 GB. The same file gives the same models, byte for byte.
+    Takes minutes and about 2 GB. The same files give the same models, byte for byte. What was broken off goes on where
+    it was; its parts are kept in --home until then.
     """
     wanted = options.parse_horizons(horizons)
     # Read when XGBoost loads. Its threads otherwise spin while they wait for each other: on a busy machine ten times
     # the time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from services.cli.train import TrainRequest, run  # noqa: PLC0415  # XGBoost and all factors: a second
+    from services.cli.training_work import DEFAULT_HOME  # noqa: PLC0415  # as above
 
-    return run(TrainRequest(bars.expanduser(), universe.expanduser() if universe else None, out.expanduser(), wanted))
+    return run(
+        TrainRequest(
+            bars=bars.expanduser(),
+            universe=universe.expanduser() if universe else None,
+            dividends=dividends.expanduser() if dividends else None,
+            others=tuple(path.expanduser() for path in judge or ()),
+            home=(home or DEFAULT_HOME).expanduser(),
+            out=out.expanduser(),
+            horizons=wanted,
+        )
+    )
 
 
 @app.command()

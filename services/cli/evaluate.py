@@ -12,9 +12,10 @@ import numpy as np
 
 from services.cli import exits
 from services.cli.evaluation import RatingReport
+from services.cli.evaluation_groups import label_sessions
 from services.cli.evaluation_models import ServedModels
 from services.cli.evaluation_page import draw_page
-from services.cli.evaluation_subjects import FEWEST, SCORE_COLUMNS, Subject, make_subjects
+from services.cli.evaluation_subjects import FEWEST, Subject, make_subjects
 from services.cli.evaluation_tables import print_tables
 from services.cli.options import Format
 from services.cli.training_bars import StockBars, read_stocks
@@ -25,7 +26,6 @@ from services.market.errors import InvalidRequestError, LocalDataError, ModelUnu
 from services.market.scoring import ScoringConfig
 from services.market.sessions import from_day_number
 from services.scorer.engine import FactorEngine
-from services.scorer.regime import find_regime
 
 Say = Callable[[str], None]
 
@@ -63,7 +63,7 @@ def run(request: EvaluateRequest) -> int:
         bars.benchmark,
         engine,
         lambda done, total: say(f"factors of {done:,} of {total:,} stocks"),
-        (*SCORE_COLUMNS, *request.factors),
+        request.factors,
     )
     report = _evaluate(request, bars, history, engine.config, say)
     if request.page is not None:
@@ -89,7 +89,7 @@ def _evaluate(
 ) -> RatingReport:
     models, notes = _models(config, history)
     subjects = make_subjects(history, config, models, request.factors)
-    labels = _labels(history)
+    labels = label_sessions(history)
     results: dict[str, dict[int, Appraisal]] = {}
     for horizon in request.horizons:
         say(f"comparing with the returns of {horizon} sessions")
@@ -141,18 +141,6 @@ def _appraise(
         judged = subject.judged[place]
         found.append((subject, appraise(subject.values[kept][judged], rows.bare().of(judged), horizon, labels)))
     return found
-
-
-def _labels(history: History) -> Labels:
-    """Label each session by its year, and by the regime that a scan of it would have found."""
-    positions = history.positions.tolist()
-    regimes = {position: find_regime({"SPY": history.benchmark[: position + 1]}) for position in positions}
-    dates = [from_day_number(int(day)) for day in history.session_days]
-    return {
-        "year": {position: str(day.year) for position, day in zip(positions, dates, strict=True)},
-        "trend": {p: regime.trend.name if regime.trend else "unknown" for p, regime in regimes.items()},
-        "volatility": {p: regime.volatility.name if regime.volatility else "unknown" for p, regime in regimes.items()},
-    }
 
 
 def _write(path: Path, text: str) -> None:

@@ -16,7 +16,7 @@ from services.market.sessions import from_day_number
 COST_BP: Final = round(COST * 1e4)
 CAVEATS: Final = """\
 Survivorship: a file of bars holds the names listed on the day of its dump, few that died. Real results are worse.
-Bars are adjusted for splits and dividends to the end of the file: returns are total, the price floor knows the future.
+Prices are the file's, adjusted for splits and perhaps dividends to its end: the price floor knows the future.
 Positions are entered at the very close that the numbers end with; market impact and borrowing cost nothing here.
 A few hundred sessions are few independent periods of few market regimes: intervals are wide, the next years may differ.
 Many numbers are looked at: one in twenty intervals leaves out 0 by chance alone.

@@ -1,5 +1,6 @@
 """The alphas of past sessions by the served models, as far as a model has not seen what followed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -60,20 +61,33 @@ class ServedModels:
 
     def unseen(self, session_days: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Tell which sessions lie outside of the bars that the models were trained on: (session,) bool."""
-        outside: NDArray[np.bool_] = (session_days < to_day_number(self.first_day)) | (
-            session_days > to_day_number(self.last_day)
-        )
-        return outside
+        return outside(session_days, self.first_day, self.last_day)
 
     def alphas(self, history: History, positions: NDArray[np.bool_]) -> dict[str, Array]:
-        """Predict who traded on the chosen sessions: (position, symbol) float64 by role; NaN for all others."""
-        chosen = history.traded & positions[:, None]
-        features = history.features[chosen]
-        found = {}
-        for role, model in self.models.items():
-            order = [FEATURES.index(name) for name in model.card.names]
-            parts = [model.predict(features[k : k + BATCH][:, order]) for k in range(0, len(features), BATCH)]
-            alphas = np.full(chosen.shape, np.nan)
-            alphas[chosen] = np.concatenate([np.empty(0, np.float32), *parts])
-            found[role] = alphas
-        return found
+        """Predict who traded on the chosen sessions; see `predict_models`."""
+        return predict_models(self.models, history, positions)
+
+
+def outside(session_days: NDArray[np.int32], first: date, last: date) -> NDArray[np.bool_]:
+    """Tell which sessions lie before or after some days: (session,) bool."""
+    found: NDArray[np.bool_] = (session_days < to_day_number(first)) | (session_days > to_day_number(last))
+    return found
+
+
+def predict_models(models: Mapping[str, Model], history: History, positions: NDArray[np.bool_]) -> dict[str, Array]:
+    """Predict who traded on the chosen sessions: (position, symbol) float64 by role; NaN for all others."""
+    chosen = history.traded & positions[:, None]
+    features = history.features[chosen]
+    found = {}
+    for role, model in models.items():
+        alphas = np.full(chosen.shape, np.nan)
+        alphas[chosen] = predict_rows(model, features)
+        found[role] = alphas
+    return found
+
+
+def predict_rows(model: Model, features: NDArray[np.float32]) -> Array:
+    """Predict (row, feature) rows of FEATURES, some at a time: (row,) float64."""
+    order = [FEATURES.index(name) for name in model.card.names]
+    parts = [model.predict(features[begin : begin + BATCH][:, order]) for begin in range(0, len(features), BATCH)]
+    return np.concatenate([np.empty(0), *parts])

@@ -7,15 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.cli.evaluation_models import ServedModels
-from services.cli.training_history import History
+from services.cli.training_history import SCORE_COLUMNS, History
 from services.gateway.candidates import Candidates
 from services.gateway.ranking import score, standardise
 from services.market.scoring import ScoringConfig
 
 Array = NDArray[np.float64]
 
-SCORE_COLUMNS: Final = ("tech_rating", "dollar_vol_20", "atr_pct_14")
-"""What the score reads beside the alphas."""
 FEWEST: Final = 10
 """Sessions with alphas that make them worth a look."""
 
@@ -45,7 +43,7 @@ def make_subjects(
     Percentiles of the score are taken over all stocks that traded on the session, liquid or not.
 
     Args:
-        history: with SCORE_COLUMNS and the factors among its columns.
+        history: with the factors among its columns.
         config: weights.
         models: None if the score goes without alphas.
         factors: columns to evaluate beside.
@@ -55,7 +53,7 @@ def make_subjects(
     plain = f"the score without models: {weights.alpha:.2f} more for TechRating"
     subjects = [
         Subject("tech_rating", "TechRating", columns["tech_rating"], every),
-        Subject("score (no alpha)", plain, _scores(history, config, {}, every), every),
+        Subject("score (no alpha)", plain, score_sessions(history, config, {}, every), every),
         Subject("dollar_vol_20", f"part of the score, {weights.dollar_volume:.2f}", columns["dollar_vol_20"], every),
         Subject("low atr_pct_14", f"part of the score, {weights.atr_pct:.2f}", -columns["atr_pct_14"], every),
     ]
@@ -64,7 +62,7 @@ def make_subjects(
         if unseen.sum() >= FEWEST:
             alphas = models.alphas(history, unseen)
             blend = _blend(history, config, alphas, unseen)
-            with_alphas = _scores(history, config, alphas, unseen)
+            with_alphas = score_sessions(history, config, alphas, unseen)
             subjects[1:1] = [
                 Subject("score", "the score as a scan gives it", with_alphas, unseen),
                 Subject("alpha", f"part of the score, {weights.alpha:.2f}: the models' alphas", blend, unseen),
@@ -74,7 +72,17 @@ def make_subjects(
     return tuple(subjects)
 
 
-def _scores(history: History, config: ScoringConfig, alphas: dict[str, Array], judged: NDArray[np.bool_]) -> Array:
+def score_sessions(
+    history: History, config: ScoringConfig, alphas: dict[str, Array], judged: NDArray[np.bool_]
+) -> Array:
+    """Return the score of who traded on the judged sessions, (position, symbol) float64; NaN for all others.
+
+    Args:
+        history: with what the score reads.
+        config: weights.
+        alphas: (position, symbol) float64 by role; empty for the score without models.
+        judged: (position,) bool.
+    """
     found = np.full(history.traded.shape, np.nan)
     for position in np.flatnonzero(judged).tolist():
         there = history.traded[position]

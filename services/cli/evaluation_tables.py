@@ -11,6 +11,7 @@ from rich.text import Text
 
 from services.cli.evaluation import CAVEATS, COST_BP, METHOD, NOT_TOLD, RatingReport, verdict
 from services.cli.table import PLAIN_WIDTH
+from services.cli.training_slices import LIQUID
 from services.inference.appraise import Appraisal
 from services.inference.estimates import Estimate
 
@@ -66,7 +67,7 @@ def _skills(report: RatingReport, horizon: int) -> Group:
 
 
 def _skill_cells(appraisal: Appraisal) -> Iterator[Text]:
-    skill, spread = appraisal.skill, appraisal.skill.spread
+    skill, spread, liquid = appraisal.skill, appraisal.skill.spread, appraisal.slices[LIQUID]
     yield Text(str(skill.sessions))
     yield _interval(skill.rank_ic)
     yield Text(_short(skill.rank_ic.ratio, 2))
@@ -74,7 +75,7 @@ def _skill_cells(appraisal: Appraisal) -> Iterator[Text]:
     yield Text(f"{spread.gross * 1e4:.0f}, {spread.net * 1e4:.0f}")
     yield Text(f"{spread.net_t:.1f}")
     yield Text(f"{spread.turnover:.0%}")
-    yield _mean(appraisal.liquid)
+    yield _mean(liquid.rank_ic if liquid else None)
     yield _mean(appraisal.without_styles)
 
 

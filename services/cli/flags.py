@@ -149,6 +149,18 @@ TrainUniverseFlag = Annotated[
 TrainOutFlag = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder of models; version 1 of a model that is there is replaced.")
 ]
+TrainDividendsFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--dividends",
+        metavar="FILE",
+        help="Parquet or CSV file of dividends: symbol, date, amount. Default: dividends.parquet beside the bars.",
+    ),
+]
+TrainJudgeFlag = Annotated[
+    list[Path] | None,
+    typer.Option("--judge", metavar="PATH", help="Other bars with sessions not learned from, to judge by; repeatable."),
+]
 HorizonsFlag = Annotated[
     str, typer.Option(metavar="N,M", help="Sessions that the models look ahead, one model each: alpha_N, alpha_M.")
 ]

@@ -2,20 +2,25 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.fetcher.provider.validity import valid_bars
 from services.files.attributes import AttributeBook, find_universe, read_attributes
 from services.files.bars import BarTable
+from services.files.dividends import find_dividends, read_dividends
 from services.files.reader import find_files, read_bars
+from services.market.dividends import Bases, find_bases, restate
 from services.market.errors import LocalDataError
 from services.market.panel import FIELDS, Panel
 from services.market.sessions import from_day_number, sessions_between, to_day_number
 from services.market.vocabulary import DEFAULT_TYPES
+
+Array = NDArray[np.float64]
 
 BENCHMARK: Final = "SPY"
 _PREFERRED_NAME: Final = re.compile(
@@ -39,12 +44,25 @@ class StockBars:
     Attributes:
         stocks: all sessions of the symbols that may be stocks, taken as adjusted.
         benchmark: the same sessions of SPY alone.
-        files: what was read: the bars, and the universe if there is one.
+        files: what was read: the bars, the universe and the dividends if there are such files.
+        bases: of the stocks' prices; None if no file of dividends was asked for or found.
     """
 
     stocks: Panel
     benchmark: Panel
     files: tuple[File, ...]
+    bases: Bases | None = None
+
+    def on_price_basis(self) -> Self:
+        """Return the same with the stocks' bars restated for splits only, as a provider's are."""
+        return self if self.bases is None else self._restated(self.bases.price)
+
+    def on_total_basis(self) -> Self:
+        """Return the same with the stocks' bars restated for every dividend that is known, too."""
+        return self if self.bases is None else self._restated(self.bases.price * self.bases.total)
+
+    def _restated(self, factors: Array) -> Self:
+        return replace(self, stocks=replace(self.stocks, bars=restate(self.stocks.bars, factors)))
 
 
 def read_stocks(bars_path: Path, universe_path: Path | None) -> StockBars:
@@ -67,9 +85,27 @@ def read_stocks(bars_path: Path, universe_path: Path | None) -> StockBars:
     if BENCHMARK not in bars.symbols:
         raise LocalDataError(f"{bars_path} has no bars of {BENCHMARK}, which market-relative factors need")
     universe = find_universe(bars_path, universe_path)
-    stocks = _stocks(bars.symbols, read_attributes(universe))
+    stocks = _panel(bars, _stocks(bars.symbols, read_attributes(universe)))
     files = tuple(_file(path) for path in (*paths, universe) if path)
-    return StockBars(_panel(bars, stocks), _panel(bars, [BENCHMARK]), files)
+    return StockBars(stocks, _panel(bars, [BENCHMARK]), files)
+
+
+def with_dividends(bars: StockBars, bars_path: Path, dividends_path: Path | None) -> StockBars:
+    """Return the same with what is known of dividends.
+
+    Args:
+        bars: of `read_stocks`.
+        bars_path: where they were read from.
+        dividends_path: file of dividends; None takes `dividends.parquet` beside the bars if it is there.
+
+    Raises:
+        LocalDataError: the file is absent or not what it should be.
+    """
+    path = find_dividends(bars_path, dividends_path)
+    if path is None:
+        return bars
+    dividends = read_dividends(path, frozenset(bars.stocks.symbols))
+    return replace(bars, files=(*bars.files, _file(path)), bases=find_bases(bars.stocks, dividends))
 
 
 def _stocks(symbols: tuple[str, ...], book: AttributeBook) -> list[str]:

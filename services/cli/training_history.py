@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from services.cli.training_slices import find_slices
 from services.inference.features import FEATURES
 from services.inference.labels import forward_returns, percentiles
 from services.inference.training_set import TrainingSet
@@ -31,7 +32,11 @@ UNIVERSE_RULE: Final = (
 )
 CHUNK: Final = 256
 STYLES: Final = ("vol_realized_60", "beta_252", "mom_12_1", "median_dollar_volume")
-RIVALS: Final = ("tech_rating", "mom_12_1", "vol_realized_60")
+RIVALS: Final = ("tech_rating", "mom_12_1", "ret_5", "vol_realized_60")
+SCORE_COLUMNS: Final = ("tech_rating", "dollar_vol_20", "atr_pct_14")
+"""What the score reads beside the alphas."""
+DECAY: Final = (1, 5, 10, 20, 40)
+"""Sessions over which returns are looked at, whatever the horizon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,11 @@ class History:
     Attributes:
         names: (feature,) `name@version`.
         features: (position, symbol, feature) float32; NaN = missing.
-        columns: (position, symbol) float64 by name, those of STYLES and RIVALS and those asked for.
+        columns: (position, symbol) float64 by name, those of STYLES, RIVALS and SCORE_COLUMNS and those asked for.
         traded: (position, symbol) bool, who has a bar on the session and enough before it.
         counts: (position, symbol) bool, whether a row counts by UNIVERSE_RULE.
-        closes: (session, symbol) float64, USD, adjusted and carried.
+        slices: (position, symbol) bool by name, parts of the universe.
+        closes: (session, symbol) float64, USD, carried, times `total`: their ratios are what was earned.
         benchmark: (session,) float64, USD, SPY's carried closes.
         positions: (position,) int64, sessions of the panel.
         session_days: (position,) int32, their days since 1970-01-01.
@@ -55,6 +61,7 @@ class History:
     columns: dict[str, Array]
     traded: NDArray[np.bool_]
     counts: NDArray[np.bool_]
+    slices: dict[str, NDArray[np.bool_]]
     closes: Array
     benchmark: Array
     positions: NDArray[np.int64]
@@ -73,16 +80,22 @@ class History:
         positions = self.positions[position]
         values = {name: column[kept] for name, column in self.columns.items()}
         low_volatility, momentum = -values["vol_realized_60"], values["mom_12_1"]
+        market = forward_returns(self.benchmark[:, None], self.positions, horizon)[position, 0]
+        # A beta that is missing is taken as that of the market.
+        beta = np.nan_to_num(values["beta_252"], nan=1.0)
         return TrainingSet(
             names=self.names,
             features=self.features[kept],
             positions=positions,
             symbols=symbol.astype(np.int64),
             returns=returns[kept],
-            dollar_volume=values["median_dollar_volume"],
+            neutral=returns[kept] - beta * market,
+            later={other: forward_returns(self.closes, self.positions, other)[kept] for other in DECAY},
+            slices={name: chosen[kept] for name, chosen in self.slices.items()},
             rivals={
                 "TechRating": values["tech_rating"],
                 "12-1 momentum": momentum,
+                "5-day reversal": -values["ret_5"],
                 "low volatility 60": low_volatility,
                 "low volatility + momentum": percentiles(low_volatility, positions) + percentiles(momentum, positions),
             },
@@ -96,6 +109,7 @@ def make_history(
     engine: FactorEngine,
     progress: Callable[[int, int], None],
     extra: tuple[str, ...] = (),
+    total: Array | None = None,
 ) -> History:
     """Compute the history, some symbols at a time.
 
@@ -105,37 +119,54 @@ def make_history(
         engine: the factors.
         progress: told the symbols done, and all.
         extra: more columns to keep, by the engine's names.
+        total: (session, symbol) float64, from the stocks' prices to those whose ratios are total returns; None: they
+            are such prices.
 
     Raises:
         LocalDataError: there are not even the sessions of the warm-up, or no stocks.
     """
     sessions, symbols = len(stocks.session_days), len(stocks.symbols)
     _require(sessions, symbols)
-    rules = _whole(engine.config.history, sessions)
-    spy = carry_series(benchmark, rules).bars[3, :, 0]
     positions = np.arange(WARM_UP, sessions, SPACING)
+    spy = carry_series(benchmark, _whole(engine.config.history, sessions)).bars[3, :, 0]
     shape = (len(positions), symbols)
     features = np.empty((*shape, len(FEATURES)), np.float32)
-    columns = {name: np.empty(shape) for name in (*STYLES, *RIVALS, *extra)}
+    columns = {name: np.empty(shape) for name in (*STYLES, *RIVALS, *SCORE_COLUMNS, *extra)}
     closes = np.empty((sessions, symbols))
     for begin in range(0, symbols, CHUNK):
         part = slice(begin, min(begin + CHUNK, symbols))
-        bars = np.ascontiguousarray(stocks.bars[:, :, part])
-        series = carry_series(replace(stocks, symbols=stocks.symbols[part], bars=bars), rules)
-        known = factor_history(series, spy, engine, positions)
-        known["median_dollar_volume"] = _median_dollar_volume(series.bars, positions)
+        known, closes[:, part] = _compute(stocks, part, spy, engine, positions)
         features[:, part] = np.stack([known[name] for name in FEATURES], axis=-1)
         for name, column in columns.items():
             column[:, part] = known[name]
-        closes[:, part] = series.bars[3]
         progress(part.stop, symbols)
     features[np.isinf(features)] = np.nan  # beyond what float32 holds; serving refuses it
     liquid = (columns["median_dollar_volume"] >= LEAST_DOLLAR_VOLUME) & (closes[positions] >= LEAST_CLOSE)
     traded = _traded(stocks.close, positions, engine.config.history)
-    names = tuple(f"{name}@{engine.versions[name]}" for name in FEATURES)
     return History(
-        names, features, columns, traded, liquid & traded, closes, spy, positions, stocks.session_days[positions]
+        names=tuple(f"{name}@{engine.versions[name]}" for name in FEATURES),
+        features=features,
+        columns=columns,
+        traded=traded,
+        counts=liquid & traded,
+        slices=find_slices(columns, closes[positions], engine.config.profiles),
+        closes=closes if total is None else closes * total,
+        benchmark=spy,
+        positions=positions,
+        session_days=stocks.session_days[positions],
     )
+
+
+def _compute(
+    stocks: Panel, part: slice, spy: Array, engine: FactorEngine, positions: NDArray[np.int64]
+) -> tuple[dict[str, Array], Array]:
+    """Compute all columns, (position, symbol), and the carried closes, (session, symbol), of some symbols."""
+    bars = np.ascontiguousarray(stocks.bars[:, :, part])
+    rules = _whole(engine.config.history, len(stocks.session_days))
+    series = carry_series(replace(stocks, symbols=stocks.symbols[part], bars=bars), rules)
+    known = factor_history(series, spy, engine, positions)
+    known["median_dollar_volume"] = _median_dollar_volume(series.bars, positions)
+    return known, series.bars[3]
 
 
 def _require(sessions: int, symbols: int) -> None:

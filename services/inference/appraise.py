@@ -1,15 +1,14 @@
 """How well any number a symbol orders the returns that followed, as a whole and by year, regime and liquidity."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.inference.estimates import Estimate, wide_estimate
+from services.inference.estimates import Estimate, estimate
 from services.inference.evaluate import (
     FEWEST_SESSIONS,
-    LIQUID_USD,
     Skill,
     broad,
     count_overlap,
@@ -47,8 +46,9 @@ class Appraisal:
 
     Attributes:
         skill: over all sessions.
-        liquid: Rank IC among names above `LIQUID_USD` a day; None if they are too few.
+        slices: over parts of the universe; None if such names are too few.
         without_styles: Rank IC of what is left when known styles are taken out.
+        neutral: Rank IC with returns less beta times the market's.
         tenths: from the lowest to the highest.
         groups: by kind of label and label.
         positions: (session,) int64, sessions looked at.
@@ -56,8 +56,9 @@ class Appraisal:
     """
 
     skill: Skill
-    liquid: Estimate | None
+    slices: dict[str, Skill | None]
     without_styles: Estimate
+    neutral: Estimate
     tenths: tuple[Tenth, ...]
     groups: dict[str, dict[str, Group]]
     positions: NDArray[np.int64]
@@ -79,15 +80,16 @@ def appraise(values: Array, rows: TrainingSet, horizon: int, labels: Labels) -> 
     rows, values = _broad(rows, values)
     if not len(rows):
         return None
-    overlap = count_overlap(rows, horizon)
-    place = percentiles(values, rows.positions)
-    rank_ics = rank_correlations(place, rows)
+    overlap, positions = count_overlap(rows, horizon), rows.positions
+    place = percentiles(values, positions)
+    rank_ics = rank_correlations(place, rows.returns, positions)
     # Rounded: of a style itself nothing is left but errors of the arithmetic, which must not be ranked.
-    residual = percentiles(without_styles(values, rows).round(9), rows.positions)
+    residual = percentiles(without_styles(values, rows).round(9), positions)
     return Appraisal(
-        skill=measure(values, rows, horizon, wide_estimate),
-        liquid=_liquid(values, rows, overlap),
-        without_styles=wide_estimate(rank_correlations(residual, rows), overlap),
+        skill=measure(values, rows, horizon),
+        slices={name: _slice(values, rows, chosen, horizon) for name, chosen in rows.slices.items()},
+        without_styles=estimate(rank_correlations(residual, rows.returns, positions), overlap),
+        neutral=estimate(rank_correlations(place, rows.neutral, positions), overlap),
         tenths=measure_tenths(place, rows, overlap + 1),
         groups=_groups(rank_ics, place, rows, overlap, labels),
         positions=rows.sessions(),
@@ -95,17 +97,27 @@ def appraise(values: Array, rows: TrainingSet, horizon: int, labels: Labels) -> 
     )
 
 
+def decay(values: Array, rows: TrainingSet) -> dict[int, Estimate]:
+    """Return the Rank IC of a number with the returns over the other horizons of its rows, as far as they are known."""
+    found = {}
+    for horizon, returns in rows.later.items():
+        known = np.isfinite(returns)
+        judged, judged_values = _broad(replace(rows.of(known), returns=returns[known]), values[known])
+        if len(judged):
+            place = percentiles(judged_values, judged.positions)
+            rank_ics = rank_correlations(place, judged.returns, judged.positions)
+            found[horizon] = estimate(rank_ics, count_overlap(judged, horizon))
+    return found
+
+
 def _broad(rows: TrainingSet, values: Array) -> tuple[TrainingSet, Array]:
     kept = broad(rows)
     return rows.of(kept), values[kept]
 
 
-def _liquid(values: Array, rows: TrainingSet, overlap: int) -> Estimate | None:
-    much = rows.dollar_volume >= LIQUID_USD
-    liquid, values = _broad(rows.of(much), values[much])
-    if not len(liquid):
-        return None
-    return wide_estimate(rank_correlations(percentiles(values, liquid.positions), liquid), overlap)
+def _slice(values: Array, rows: TrainingSet, chosen: NDArray[np.bool_], horizon: int) -> Skill | None:
+    part, values = _broad(rows.of(chosen), values[chosen])
+    return measure(values, part, horizon) if len(part) else None
 
 
 def _groups(
@@ -123,7 +135,7 @@ def _groups(
             enough = chosen.sum() >= FEWEST_SESSIONS
             found[kind][label] = Group(
                 sessions=int(chosen.sum()),
-                rank_ic=wide_estimate(rank_ics[chosen], overlap) if enough else None,
-                spread=wide_estimate(spreads[chosen], overlap) if enough else None,
+                rank_ic=estimate(rank_ics[chosen], overlap) if enough else None,
+                spread=estimate(spreads[chosen], overlap) if enough else None,
             )
     return found

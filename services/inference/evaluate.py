@@ -12,13 +12,11 @@ from services.inference.training_set import TrainingSet, by_session
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.int64]
-Judge = Callable[[Array, int], Estimate]
 
 COST = 0.001
 """Cost of buying or of selling, a fraction of the amount: 10 basis points a side."""
 FEWEST_SYMBOLS, FEWEST_SESSIONS = 20, 10
 """Sessions with fewer rows are not looked at: their tenths would be one or two names. With fewer sessions, none is."""
-LIQUID_USD = 20e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +59,26 @@ class Skill:
     spread: Spread
 
 
-def measure(prediction: Array, rows: TrainingSet, horizon: int, judge: Judge = estimate) -> Skill:
+def measure(prediction: Array, rows: TrainingSet, horizon: int) -> Skill:
     """Compare predictions with the returns of their rows.
 
     Args:
         prediction: (row,) float64, any unit, higher = more return expected; NaN counts as the session's median.
         rows: what was predicted; broad enough.
         horizon: sessions of the returns.
-        judge: makes an estimate of figures of sessions and the number of the next ones that each overlaps.
     """
     overlap = count_overlap(rows, horizon)
     place = percentiles(prediction, rows.positions)
     filled = np.where(np.isnan(prediction), _medians(prediction, rows.positions), prediction)
     winsorised = winsorise(rows.returns, rows.positions)
     ic = correlations(filled, winsorised, rows.positions)
-    rank_ic = rank_correlations(place, rows)
+    rank_ic = rank_correlations(place, rows.returns, rows.positions)
     return Skill(
         sessions=len(ic),
         symbols=len(rows) / len(ic),
-        ic=judge(ic, overlap),
+        ic=estimate(ic, overlap),
         raw_ic=float(correlations(filled, rows.returns, rows.positions).mean()),
-        rank_ic=judge(rank_ic, overlap),
+        rank_ic=estimate(rank_ic, overlap),
         spread=spread(place, rows, overlap + 1),
     )
 
@@ -111,9 +108,9 @@ def correlations(a: Array, b: Array, positions: Positions) -> Array:
     return np.array(found)
 
 
-def rank_correlations(place: Array, rows: TrainingSet) -> Array:
+def rank_correlations(place: Array, returns: Array, positions: Positions) -> Array:
     """Correlate (row,) percentiles of predictions with the ranks of returns: (session,) Spearman correlations."""
-    return correlations(place, _each(ranks, rows.returns, rows.positions), rows.positions)
+    return correlations(place, _each(ranks, returns, positions), positions)
 
 
 def spread(place: Array, rows: TrainingSet, every: int) -> Spread:

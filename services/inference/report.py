@@ -1,153 +1,165 @@
 """A trained model's card: as JSON for machines, and in Markdown for people."""
 
 import json
-from dataclasses import asdict, dataclass
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
 
-from services.inference.evaluate import COST, LIQUID_USD, Skill
-from services.inference.evaluation import Evaluation, verdict
+from services.inference.appraise import Group
+from services.inference.boosting import LIBRARY, PARAMETERS
+from services.inference.evaluate import COST, Skill
+from services.inference.evaluation import MODEL, Evaluation, verdict
+from services.inference.findings import BasisGap, Era, Findings
 from services.inference.plain import plain
-from services.inference.train import PARAMETERS, ROUNDS, Trained
+from services.inference.walk_forward import BLOCKS
+from services.inference.wording import BASIS, CAVEATS, CHECKS, ERAS, FACTS, INTRODUCTION, METHOD
 
-CAVEATS = """\
-Survivorship: such files hold the names listed on the day of the dump, and few that died before. Real results are worse.
-Bars are adjusted for splits and dividends up to that day: returns are total, and the price floor knows later splits.
-Style: much of such skill is a tilt to low volatility and momentum; the row without styles shows what else there is.
-Few independent periods of one market regime: intervals are wide, and the next years may differ.
-Positions are entered at the very close that the features end with; costs leave out market impact and borrowing fees.
-A scan of a session within the learned ones is no test of the model: it was trained on what followed.
-""".splitlines()
-
-INTRODUCTION = (
-    "Predicts the return over the next {horizon} sessions, less the mean of all stocks of the session, as a fraction. "
-    "Made by `technic train`; `card.json` beside it has every figure and parameter."
-)
-METHOD = (
-    "Walk-forward in {blocks} blocks, {first} to {last}, every 5th session. Labels that reach into a block are purged, "
-    "and as many sessions again are left out. Intervals: 95 %, block bootstrap; t: Newey-West. Tenths: highest less "
-    "lowest tenth over {horizon} sessions, before and after {cost:.0f} basis points a side. Compare rows by Rank IC: "
-    "the IC of ranks and that of returns are not alike."
-)
-CHECKS = """\
-- {sessions} sessions, {symbols:,.0f} names each, {periods} periods of tenths.
-- IC against raw returns {raw_ic:.3f}; on the rows that the last block's model knew {in_sample:.3f}.
-- Labels shuffled within the session, {count} times: Rank IC {null:.4f}, t {null_t:.1f}. Against true returns their
-  deviation is {deviation:.4f}, and the model lies {deviations:.1f} of them above 0.
-- Alarm for results too good to be true: {alarm}.
-- Scale: a unit of the predicted label was worth {slope:.4f} of return (t {slope_t:.1f}), of which {kept:.0%} is kept:
-  {scale:.4f}."""
-FACTS = """\
-- {rows:,} rows of {sessions} sessions, {learned[0]} to {learned[1]}, from bars of {first_day} to {last_day}; all of
-  them, the tested ones included, train the served model.
-- Rows: {universe_rule}.
-- XGBoost: {parameters}.
-- model.ubj: {size:,} bytes, sha256 `{digest}`."""
+GROUPS: Final = ("year", "quarter", "trend", "volatility")
+LEFT_OUT: Final = ("12-1 momentum", "5-day reversal", "low volatility 60")
+"""What the page tells of other eras and README.md does not."""
+Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a model was trained on, told without any path.
-
-    Attributes:
-        files: sha256 by name of file.
-        universe_rule: which rows count.
-        first_day: first session of the bars.
-        last_day: last session of the bars.
-        learned: first and last session that has rows.
-        tested: first and last session that was predicted.
-        rows: rows in all.
-        sessions: sessions that have rows, 5 apart.
-    """
-
-    files: dict[str, str]
-    universe_rule: str
-    first_day: date
-    last_day: date
-    learned: tuple[date, date]
-    tested: tuple[date, date]
-    rows: int
-    sessions: int
-
-
-def card_json(trained: Trained, source: Source) -> str:
+def card_json(findings: Findings) -> str:
     """Return the content of card.json: what serving reads, then what people may want to know."""
-    evaluation = plain(asdict(trained.evaluation))
-    del evaluation["blocks"]  # positions, which mean nothing without the bars; `tested` has the dates
+    trained, evaluation = findings.trained, findings.trained.evaluation
     content = {
         **asdict(trained.card),
-        "trained_on": plain(asdict(source)),
-        "parameters": {**PARAMETERS, "rounds": ROUNDS},
-        "evaluation": evaluation,
+        "trained_on": plain(asdict(findings.source)),
+        "price_basis": "adjusted for splits only" if findings.basis else "as the file has them",
+        "method": describe_method(findings),
+        "parameters": {**PARAMETERS, "rounds": evaluation.rounds, "library": LIBRARY},
+        "evaluation": _evaluation(evaluation),
+        "other_eras": [_era(era) for era in findings.eras],
+        "dividends": plain(asdict(findings.basis)) if findings.basis else None,
         "caveats": CAVEATS,
     }
-    return json.dumps(content, indent=2) + "\n"
+    return json.dumps(content, indent=1) + "\n"
 
 
-def card_markdown(trained: Trained, source: Source) -> str:
+def _evaluation(evaluation: Evaluation) -> Document:
+    document: Document = plain(asdict(evaluation))
+    for appraisals, hidden in (
+        ({MODEL: document[MODEL]}, ()),
+        (document["scores"], ()),
+        (document["rivals"], ("tenths", "groups")),
+    ):
+        for appraisal in appraisals.values():
+            # Positions mean nothing without the bars; `tested` has the dates, and the page the whole history.
+            for name in ("positions", "rank_ics", *hidden):
+                del appraisal[name]
+    return document
+
+
+def _era(era: Era) -> Document:
+    document: Document = plain(asdict(era))
+    for appraisal in document["results"].values():
+        for name in ("positions", "rank_ics", "tenths", "groups"):
+            del appraisal[name]
+    return document
+
+
+def card_markdown(findings: Findings) -> str:
     """Return the content of README.md."""
-    card, evaluation = trained.card, trained.evaluation
-    first, last = source.tested
-    blocks, horizon = len(evaluation.blocks), card.horizon_sessions
+    trained, evaluation = findings.trained, findings.trained.evaluation
+    card = trained.card
     parts = [
         f"# {card.name}, version {card.version}",
-        INTRODUCTION.format(horizon=horizon),
+        INTRODUCTION.format(horizon=card.horizon_sessions),
         "**In short:** " + verdict(evaluation),
         "## Out of sample",
-        METHOD.format(blocks=blocks, first=first, last=last, horizon=horizon, cost=COST * 1e4),
-        _table(evaluation),
-        _checks(evaluation),
+        describe_method(findings),
+        _table(_skills(evaluation)),
+        "\n".join(f"- {line}" for line in describe_checks(evaluation)),
+    ]
+    if findings.eras:
+        parts += ["## Other eras", ERAS.format(horizon=card.horizon_sessions), _table(_era_skills(findings.eras))]
+    parts += [
         "## Trained on",
-        _facts(trained, source),
+        "\n".join(f"- {line}" for line in describe_source(findings)),
         "## Caveats",
         "\n".join(f"- {caveat}" for caveat in CAVEATS),
-        "## Features",
-        ", ".join(f"`{feature}`" for feature in card.features),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(evaluation: Evaluation) -> str:
-    skills = {
-        "**model**": evaluation.model,
-        f"model, above {LIQUID_USD / 1e6:.0f} million USD a day": evaluation.liquid,
-        "model without styles": evaluation.style_residual,
-        **evaluation.rivals,
+def describe_method(findings: Findings) -> str:
+    """Say how the figures were made."""
+    first, last = findings.source.tested
+    horizon = findings.trained.card.horizon_sessions
+    return METHOD.format(blocks=BLOCKS, first=first, last=last, horizon=horizon, cost=COST * 1e4)
+
+
+def _skills(evaluation: Evaluation) -> dict[str, Skill | None]:
+    slices = {f"model, {name}": skill for name, skill in evaluation.model.slices.items()}
+    others = {name: it.skill for name, it in (evaluation.scores | evaluation.rivals).items()}
+    return {f"**{MODEL}**": evaluation.model.skill, **slices, **others}
+
+
+def _era_skills(eras: tuple[Era, ...]) -> dict[str, Skill | None]:
+    return {
+        f"{era.bars}, {era.first} to {era.last}: {name}": found.skill
+        for era in eras
+        for name, found in era.results.items()
+        if name not in LEFT_OUT
     }
-    head = (
-        "| | Rank IC | t, ICIR | IC | tenths, net | t net | turnover |\n| --- | --- | --- | --- | --- | --- | --- |\n"
-    )
+
+
+def _table(skills: Mapping[str, Skill | None]) -> str:
+    head = "| | sessions | Rank IC | t, Rank ICIR | IC | tenths, net | t net | turnover |\n" + "| --- " * 8 + "|\n"
     return head + "\n".join(_row(name, skill) for name, skill in skills.items() if skill)
 
 
 def _row(name: str, skill: Skill) -> str:
     tenths, rank_ic = skill.spread, skill.rank_ic
     spread = f"{tenths.gross * 1e4:.0f}, {tenths.net * 1e4:.0f} bp | {tenths.net_t:.1f} | {tenths.turnover:.0%}"
-    return f"| {name} | {rank_ic} | {rank_ic.t:.1f}, {rank_ic.ratio:.2f} | {skill.ic} | {spread} |"
+    return f"| {name} | {skill.sessions} | {rank_ic} | {rank_ic.t:.1f}, {rank_ic.ratio:.2f} | {skill.ic} | {spread} |"
 
 
-def _checks(evaluation: Evaluation) -> str:
-    skill, shuffled, calibration = evaluation.model, evaluation.shuffled, evaluation.calibration
-    return CHECKS.format(
-        sessions=skill.sessions,
-        symbols=skill.symbols,
-        periods=skill.spread.periods,
-        raw_ic=skill.raw_ic,
-        in_sample=evaluation.in_sample_ic,
-        count=shuffled.count,
-        null=shuffled.ic,
-        null_t=shuffled.t,
-        deviation=shuffled.true_deviation,
-        deviations=shuffled.model_deviations,
-        alarm=evaluation.alarm,
-        slope=calibration.slope,
-        slope_t=calibration.t,
-        kept=calibration.shrinkage,
-        scale=calibration.scale,
+def describe_checks(evaluation: Evaluation) -> list[str]:
+    """Say what else was looked at, a sentence or two each."""
+    model, shuffled, calibration = evaluation.model, evaluation.shuffled, evaluation.calibration
+    decay = ", ".join(f"{horizon}: {it}" for horizon, it in evaluation.decay[MODEL].items())
+    periods = "; ".join(
+        f"{label} {_group(group)}" for kind in GROUPS for label, group in model.groups.get(kind, {}).items()
     )
+    text = CHECKS.format(
+        without_styles=model.without_styles,
+        neutral=model.neutral,
+        decay=decay,
+        periods=periods,
+        symbols=model.skill.symbols,
+        raw_ic=model.skill.raw_ic,
+        in_sample=evaluation.in_sample_ic,
+        shuffled=shuffled,
+        alarm=evaluation.alarm,
+        best=", ".join(map(str, evaluation.best_rounds)),
+        rounds=evaluation.rounds,
+        calibration=calibration,
+    )
+    return text.splitlines()
 
 
-def _facts(trained: Trained, source: Source) -> str:
-    parameters = ", ".join(f"{name} {value}" for name, value in (PARAMETERS | {"rounds": ROUNDS}).items())
-    digest, size = trained.card.sha256, len(trained.content)
-    files = [f"- `{name}`, sha256 `{file}`" for name, file in source.files.items()]
-    return "\n".join((*files, FACTS.format(**asdict(source), parameters=parameters, size=size, digest=digest)))
+def _group(group: Group) -> str:
+    return f"({group.sessions}) too few to say" if group.rank_ic is None else f"{group.rank_ic} ({group.sessions})"
+
+
+def describe_source(findings: Findings) -> list[str]:
+    """Say what the model was made from."""
+    trained, source = findings.trained, findings.source
+    parameters = PARAMETERS | {"rounds": trained.evaluation.rounds}
+    files = [f"`{name}`, sha256 `{digest}`" for name, digest in source.files.items()]
+    basis = [] if findings.basis is None else BASIS.format(basis=findings.basis, **_points(findings.basis)).splitlines()
+    text = FACTS.format(
+        source=source,
+        library=LIBRARY,
+        parameters=", ".join(f"{name} {value}" for name, value in parameters.items()),
+        size=len(trained.content),
+        digest=trained.card.sha256,
+    )
+    return [*files, *text.splitlines(), *basis]
+
+
+def _points(basis: BasisGap) -> dict[str, float]:
+    """Return differences of alphas in basis points."""
+    return {"median": basis.median * 1e4, "p95": basis.p95 * 1e4, "deviation": basis.deviation * 1e4}

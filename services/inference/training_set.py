@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Key = TypeVar("Key")
+Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,9 @@ class TrainingSet:
         positions: (row,) int64, ascending: the row's session, counted over the sessions of the exchange.
         symbols: (row,) int64, a number for each symbol.
         returns: (row,) float64, total return from the close of the row's session over the horizon, a fraction.
-        dollar_volume: (row,) float64, USD, median of 60 sessions.
+        neutral: (row,) float64, the same return less beta times that of the market.
+        later: (row,) float64 by sessions, the return over other horizons; NaN = not known.
+        slices: (row,) bool by name: parts of the universe that are looked at apart.
         rivals: (row,) float64 by name: what a model must beat, higher = better expected; NaN = missing.
         styles: (row,) float64 by name: known styles, taken out for the style-residual; NaN = missing.
     """
@@ -31,13 +35,16 @@ class TrainingSet:
     positions: NDArray[np.int64]
     symbols: NDArray[np.int64]
     returns: Array
-    dollar_volume: Array
+    neutral: Array
+    later: dict[int, Array]
+    slices: dict[str, NDArray[np.bool_]]
     rivals: dict[str, Array]
     styles: dict[str, Array]
 
     def __post_init__(self) -> None:
-        columns = (self.positions, self.symbols, self.returns, self.dollar_volume)
-        lengths = {len(column) for column in (*columns, *self.rivals.values(), *self.styles.values())}
+        columns = (self.positions, self.symbols, self.returns, self.neutral)
+        named = (self.later, self.slices, self.rivals, self.styles)
+        lengths = {len(column) for column in (*columns, *(it for columns in named for it in columns.values()))}
         if lengths != {len(self.features)} or self.features.shape[1] != len(self.names):
             raise ValueError("columns of different lengths")
         if (np.diff(self.positions) < 0).any():
@@ -61,15 +68,21 @@ class TrainingSet:
 
     def of(self, rows: NDArray[np.bool_]) -> Self:
         """Return some of the rows."""
-        return type(self)(
-            self.names,
-            self.features[rows],
-            self.positions[rows],
-            self.symbols[rows],
-            self.returns[rows],
-            self.dollar_volume[rows],
-            {name: values[rows] for name, values in self.rivals.items()},
-            {name: values[rows] for name, values in self.styles.items()},
+
+        def cut(columns: dict[Key, NDArray[Value]]) -> dict[Key, NDArray[Value]]:
+            return {name: values[rows] for name, values in columns.items()}
+
+        return replace(
+            self,
+            features=self.features[rows],
+            positions=self.positions[rows],
+            symbols=self.symbols[rows],
+            returns=self.returns[rows],
+            neutral=self.neutral[rows],
+            later=cut(self.later),
+            slices=cut(self.slices),
+            rivals=cut(self.rivals),
+            styles=cut(self.styles),
         )
 
 

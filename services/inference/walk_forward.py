@@ -1,4 +1,4 @@
-"""Predictions of rows by models that knew nothing of them: trained on earlier sessions only, with a gap between."""
+"""Which sessions a model learns from and which it predicts: earlier ones and later ones, with a gap between."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ BLOCKS = 6
 TEST_SHARE = 2 / 3
 """Share of the sessions, the last ones, that are predicted."""
 FEWEST_SESSIONS = 24
+LATER_SHARE = 0.2
+"""Share of the sessions that a model learns from, the last ones, on which the number of rounds is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,18 @@ def masks(
     """Give the rows to train on and those to predict, (row,) bool each, of every block."""
     for block in blocks:
         yield positions < block.train_end, (positions >= block.begin) & (positions < block.end)
+
+
+def split(positions: NDArray[np.int64], horizon: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Split rows to learn from: (row,) bool each, those of the last fifth of the sessions, and those to fit before.
+
+    A label of the first may not reach into the second: sessions nearer to them than the horizon belong to neither.
+
+    Raises:
+        LocalDataError: nothing is left to fit.
+    """
+    sessions = np.unique(positions)
+    later = sessions[-max(round(len(sessions) * LATER_SHARE), 1)]
+    if sessions[0] > later - horizon:
+        raise LocalDataError(f"a horizon of {horizon} sessions leaves too few sessions to learn from")
+    return positions <= later - horizon, positions >= later

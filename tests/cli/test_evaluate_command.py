@@ -80,7 +80,7 @@ def test_json_has_every_figure_and_the_score_by_models_that_have_not_seen_the_ye
     assert figures["skill"]["rank_ic"]["low"] <= 0 <= figures["skill"]["rank_ic"]["high"]  # these bars are noise
     assert len(figures["tenths"]) == 10
     assert len(figures["sessions"]) == len(figures["rank_ics"]) == figures["skill"]["sessions"]
-    assert set(figures["groups"]) == {"year", "trend", "volatility"}
+    assert set(figures["groups"]) == {"year", "quarter", "trend", "volatility"}
     assert "by models that were trained on later years" in document["notes"][0]
     assert document["last_session"] <= BEFORE_THE_MODELS.isoformat()
 

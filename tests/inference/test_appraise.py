@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.inference.appraise import Appraisal, Labels, appraise
-from services.inference.estimates import wide_estimate
+from services.inference.appraise import Appraisal, Labels, appraise, decay
+from services.inference.estimates import estimate
 from services.inference.evaluate import COST
 from services.inference.labels import forward_returns, percentiles
 from services.inference.tenths import measure_tenths, tenth_returns
@@ -29,7 +29,12 @@ def rows_of(returns: Array, positions: NDArray[np.int64]) -> TrainingSet:
         positions=np.repeat(positions, symbols),
         symbols=np.tile(np.arange(symbols), sessions),
         returns=returns.ravel(),
-        dollar_volume=np.tile(np.geomspace(1e6, 1e9, symbols), sessions),
+        neutral=returns.ravel(),
+        later={},
+        slices={
+            "half": np.tile(np.arange(symbols) % 2 == 0, sessions),
+            "few": np.tile(np.arange(symbols) < 9, sessions),
+        },
         rivals={},
         styles={"a style": style},
     )
@@ -55,8 +60,12 @@ def test_a_planted_signal_lies_within_its_interval(correlation: float) -> None:
     truth = 6 / math.pi * math.asin(correlation / 2)  # Spearman's of two normal variables
     assert found.skill.rank_ic.low < truth < found.skill.rank_ic.high
     assert found.skill.rank_ic.low * found.skill.rank_ic.high > 0
-    assert found.liquid is not None
-    assert found.liquid.low < truth < found.liquid.high
+    half = found.slices["half"]
+    assert half is not None
+    assert half.rank_ic.low < truth < half.rank_ic.high
+    assert half.symbols == 100
+    assert found.slices["few"] is None
+    assert found.neutral == found.skill.rank_ic
     assert found.without_styles.mean == pytest.approx(truth, abs=0.02)
     assert np.sign(found.skill.spread.gross) == np.sign(correlation)
 
@@ -67,9 +76,9 @@ def test_intervals_hold_the_truth_nearly_as_often_as_they_say_whatever_overlaps(
     inside, narrow = [], []
     for _ in range(400):
         values = np.convolve(random.standard_normal(80 + overlap), np.ones(overlap + 1), "valid")
-        found = wide_estimate(values, overlap)
+        found = estimate(values, overlap)
         inside.append(found.low <= 0 <= found.high)
-        blind = wide_estimate(values, 0)
+        blind = estimate(values, 0)
         narrow.append(blind.low <= 0 <= blind.high)
     assert 0.915 <= np.mean(inside) <= 0.975
     assert np.mean(narrow) <= np.mean(inside)
@@ -164,3 +173,23 @@ def test_too_few_names_or_sessions_are_no_appraisal() -> None:
     assert appraise(values, rows, 5, NO_LABELS) is None
     values, rows = planted(0.1, seed=5, sessions=20, symbols=19)
     assert appraise(values, rows, 5, NO_LABELS) is None
+
+
+def test_skill_over_other_horizons_is_looked_at_where_their_returns_are_known() -> None:
+    values, rows = planted(0.3, seed=2, sessions=40)
+    noise = np.random.default_rng(8).standard_normal(len(rows))
+    unknown = np.where(rows.positions < rows.positions[-1] - 100, rows.returns, np.nan)
+    found = decay(values, replace(rows, later={1: noise, 10: unknown, 40: np.full(len(rows), np.nan)}))
+    assert found.keys() == {1, 10}
+    assert found[1].low < 0 < found[1].high
+    earlier = rows.of(np.isfinite(unknown))
+    assert found[10] == appraised(values[np.isfinite(unknown)], earlier, 10).skill.rank_ic
+
+
+def test_returns_less_the_markets_are_looked_at_apart() -> None:
+    _, rows = planted(0.0, seed=11)
+    beta = np.random.default_rng(12).random(len(rows))
+    market = replace(rows, returns=rows.returns + 0.05 * beta, neutral=rows.returns)
+    found = appraised(beta, market, 5)
+    assert found.skill.rank_ic.low > 0.1
+    assert found.neutral.low < 0 < found.neutral.high

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.inference.calibrate import calibrate
-from services.inference.estimates import block_interval, estimate, newey_west_error
+from services.inference.estimates import estimate, newey_west_error
 from services.inference.evaluate import COST, broad, correlations, measure, spread, without_styles
 from services.inference.labels import percentiles
 from services.inference.training_set import TrainingSet
@@ -95,9 +95,8 @@ def test_without_lags_the_error_is_the_plain_one() -> None:
 def test_figures_that_hang_together_have_a_larger_error() -> None:
     steps = np.repeat(np.random.default_rng(5).standard_normal(30), 4)
     assert newey_west_error(steps, 6) > 1.5 * newey_west_error(steps, 0)
-    low, high = block_interval(steps, 6)
-    plain_low, plain_high = block_interval(steps, 1)
-    assert high - low > 1.3 * (plain_high - plain_low)
+    wide, narrow = estimate(steps, 3), estimate(np.random.default_rng(6).permutation(steps), 3)
+    assert wide.high - wide.low > 1.3 * (narrow.high - narrow.low)
 
 
 @settings(deadline=None)

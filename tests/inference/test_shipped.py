@@ -56,15 +56,23 @@ def test_features_are_free_of_scale_and_of_where_a_series_begins() -> None:
 def test_a_card_tells_the_uncertainty_the_rivals_and_the_caveats(horizon: int) -> None:
     card = json.loads((place(horizon) / "card.json").read_text())
     evaluation = card["evaluation"]
-    rank_ic = evaluation["model"]["rank_ic"]
+    model = evaluation["model"]
+    rank_ic = model["skill"]["rank_ic"]
     assert rank_ic["low"] < rank_ic["mean"] < rank_ic["high"]
-    assert evaluation["in_sample_ic"] > evaluation["model"]["ic"]["mean"]
+    assert evaluation["in_sample_ic"] > model["skill"]["ic"]["mean"]
     assert set(evaluation["rivals"]) == {
         "TechRating",
         "12-1 momentum",
+        "5-day reversal",
         "low volatility 60",
         "low volatility + momentum",
+        "ridge on the same factors",
     }
+    assert evaluation["scores"].keys() == {"score with these alphas", "score without alphas"}
+    assert model["slices"].keys() >= {"above 20 million USD a day", "profile conservative", "profile balanced"}
+    assert model["groups"].keys() == {"year", "quarter", "trend", "volatility"}
+    assert {era["bars"] for era in card["other_eras"]} == {"bars_2017.parquet", "bars_2026.parquet"}
+    assert 0.9 < card["dividends"]["rank_correlation"] <= 1
     assert abs(evaluation["shuffled"]["t"]) < 3
     assert len(card["caveats"]) >= 5
     assert card["trained_on"]["files"].keys() >= {"bars_2025.parquet"}
@@ -73,7 +81,8 @@ def test_a_card_tells_the_uncertainty_the_rivals_and_the_caveats(horizon: int) -
 @pytest.mark.parametrize("horizon", HORIZONS)
 def test_a_shipped_model_is_small_and_its_card_names_no_machine(horizon: int) -> None:
     assert (place(horizon) / "model.ubj").stat().st_size <= 2_000_000
-    for name in ("card.json", "README.md"):
+    assert (place(horizon) / "report.html").stat().st_size <= 400_000
+    for name in ("card.json", "README.md", "report.html"):
         text = (place(horizon) / name).read_text()
         assert "/work" not in text
         assert "/home" not in text

@@ -33,7 +33,9 @@ def make_rows(
         positions=np.repeat(252 + 5 * np.arange(sessions), symbols),
         symbols=np.tile(np.arange(symbols), sessions),
         returns=returns,
-        dollar_volume=random.lognormal(17, 1, count),
+        neutral=returns - 0.001,
+        later={10: np.where(np.arange(count) < 3 * count // 4, returns, np.nan)},
+        slices={"a slice": random.random(count) < 0.5, "nobody": np.zeros(count, np.bool_)},
         rivals={"a rule": style},
         styles={"a style": style},
     )
