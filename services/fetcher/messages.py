@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from services.fetcher.stream_events import BarsVersion, EarlyPanel, Event, SymbolState
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from services.fetcher.bars import Bars
     from services.fetcher.plan import FetchPlan
     from services.fetcher.reference.symbol_list import Listed
+    from services.fetcher.source import Listing
     from services.fetcher.stream_events import StreamSummary
 
 
@@ -29,6 +31,27 @@ def list_message(listed: Listed) -> pb.ListSymbolsResponse:
         industries=[listing.industry for listing in listed.listings],
         dollar_volumes=listed.dollar_volumes,
     )
+
+
+class ListColumns:
+    """The columns of the list that was asked for last, under a version: most scans ask for that of the scan before."""
+
+    def __init__(self) -> None:
+        self._start = secrets.token_hex(8)
+        self._count = 0
+        self._listings: tuple[Listing, ...] | None = None
+        self._message = pb.ListSymbolsResponse()
+
+    def fill(self, response: pb.ListSymbolsResponse, listed: Listed, known_version: str) -> None:
+        """Put a list's version into a response and, unless the caller knows it, its columns."""
+        if self._listings is not listed.listings:
+            self._count += 1
+            self._listings, self._message = listed.listings, list_message(listed)
+            self._message.version = f"{self._start}-{self._count}"
+        if known_version == self._message.version:
+            response.version = known_version
+        else:
+            response.MergeFrom(self._message)
 
 
 Outgoing = Panel | EarlyPanel | pb.StreamBarsResponse

@@ -8,7 +8,7 @@ import grpc
 
 from services.fetcher.cache_rpcs import CacheRpcs
 from services.fetcher.deadlines import deadline, fetch_deadline
-from services.fetcher.messages import list_message, outgoing, summary_message, to_bytes
+from services.fetcher.messages import ListColumns, outgoing, summary_message, to_bytes
 from services.fetcher.store_rpcs import StoreRpcs
 from services.fetcher.stream_events import StreamRequest
 from services.market.errors import InvalidRequestError
@@ -19,7 +19,6 @@ from technic.v1 import fetcher_service_pb2_grpc
 if TYPE_CHECKING:
     from services.fetcher.bars import Bars
     from services.fetcher.messages import Outgoing
-    from services.fetcher.source import Listing
     from services.fetcher.stream_events import Event
 
 SYMBOL_LIMIT = 25_000
@@ -33,7 +32,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
 
     def __init__(self, bars: Bars) -> None:
         super().__init__(bars)
-        self._last_list: tuple[tuple[Listing, ...], pb.ListSymbolsResponse] | None = None
+        self._columns = ListColumns()
 
     async def ListSymbols(  # noqa: N802  # grpc's name
         self,
@@ -64,10 +63,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
         )
         if request.include_running and not request.as_of and not provisional:
             response.notices.append(f"no session is running now: as_of is the newest completed one, {as_of}")
-        # Most scans ask for the list of the scan before.
-        if self._last_list is None or self._last_list[0] is not listed.listings:
-            self._last_list = (listed.listings, list_message(listed))
-        response.MergeFrom(self._last_list[1])
+        self._columns.fill(response, listed, request.known_version)
         return response
 
     async def StreamBars(  # noqa: N802  # grpc's name

@@ -126,34 +126,41 @@ ScoreEvent = Header | FetchState | EarlyBlock | ScoredBlock | RowsVersion
 
 
 class FetcherClient:
-    """Asks the fetcher for the list of symbols."""
+    """Asks the fetcher for the list of symbols, and remembers the last one by its version."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
+        self._version = ""
+        self._attributes: dict[str, Attributes] = {}
 
     async def list_symbols(
         self, as_of: str, history_count: int, within_s: float, *, symbol_count: int = 0, include_running: bool = False
     ) -> Listing:
-        """Return the provider's list, of which `symbol_count` symbols will be scored, all for 0.
+        """Return the provider's list, which nobody changes, of which `symbol_count` symbols will be scored, all for 0.
 
         Raises:
             TechnicError: what the fetcher raised, or that it cannot be reached.
         """
+        known_version, known = self._version, self._attributes
         request = fetcher_service_pb2.ListSymbolsRequest(
-            as_of=as_of, history_count=history_count, symbol_count=symbol_count, include_running=include_running
+            as_of=as_of,
+            history_count=history_count,
+            symbol_count=symbol_count,
+            include_running=include_running,
+            known_version=known_version,
         )
         try:
             answer = await self._stub.ListSymbols(request, timeout=within_s, metadata=scan_metadata())
         except grpc.aio.AioRpcError as error:
             raise from_call(error, "fetcher") from None
-        types = map(_TYPES.__getitem__, answer.types)
-        known = (answer.names, types, answer.sectors, answer.market_caps, answer.exchanges, answer.industries)
-        attributes = starmap(Attributes, zip(*known, strict=True))
+        if not answer.version or answer.version != known_version:
+            known = _attributes(answer)
+            self._version, self._attributes = answer.version, known
         return Listing(
             as_of=answer.as_of,
             provider=answer.provider,
             simulated=answer.simulated,
-            attributes=dict(zip(answer.symbols, attributes, strict=True)),
+            attributes=known,
             request_total=answer.provider_request_total,
             hit_count=answer.cache_hit_count,
             notices=tuple(answer.notices),
@@ -213,6 +220,12 @@ class ScorerClient:
         finally:
             call.cancel()
         raise MalformedAnswerError("the scorer ended its answer without a summary")
+
+
+def _attributes(answer: fetcher_service_pb2.ListSymbolsResponse) -> dict[str, Attributes]:
+    types = map(_TYPES.__getitem__, answer.types)
+    columns = (answer.names, types, answer.sectors, answer.market_caps, answer.exchanges, answer.industries)
+    return dict(zip(answer.symbols, starmap(Attributes, zip(*columns, strict=True)), strict=True))
 
 
 def _fetch_state(message: fetcher_service_pb2.FetchProgress | fetcher_service_pb2.FetchSummary) -> FetchState:

@@ -57,11 +57,12 @@ class Ledger:
         Raises:
             ValueError: a row was not requested, is there twice, or is an omission as well: the ledger does not add up.
         """
-        for symbol in ranked:
-            if symbol not in self._open:
-                raise ValueError(f"{symbol} has two outcomes, or was never requested")
-            del self._open[symbol]
-        for symbol in tuple(self._open):
+        rows = tuple(ranked)
+        once = frozenset(rows)
+        if len(once) < len(rows) or not once <= self._open.keys():
+            odd = next(symbol for symbol in rows if rows.count(symbol) > 1 or symbol not in self._open)
+            raise ValueError(f"{odd} has two outcomes, or was never requested")
+        for symbol in self._open.keys() - once:
             self.omit(Omission(symbol, Reason.BUDGET_SPENT))
         return tuple(self._omissions[symbol] for symbol in sorted(self._omissions))
 

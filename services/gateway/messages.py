@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.gateway.ledger import counts
 from services.gateway.result_hash import SUB_SCORES
-from services.gateway.universe import Attributes, coverage
+from services.gateway.universe import Attributes
 from services.market.vocabulary import Reason
 from services.rpc.wire import number, regime_to_message
 from technic.v1 import fetcher_service_pb2, vocabulary_pb2
@@ -163,7 +163,7 @@ def result(
         style=request.style,
         horizon=outcome.horizon,
         plan_terms=pb.PlanTerms(**asdict(outcome.plans.terms)) if outcome.plans else None,
-        coverage=pb.AttributeCoverage(**coverage(outcome.universe, outcome.listing)._asdict()),
+        coverage=pb.AttributeCoverage(**outcome.coverage._asdict()),
     )
     return pb.ScanUniverseResponse(result=message)
 

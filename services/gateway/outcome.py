@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from services.gateway.ledger import Omission
     from services.gateway.plans import Plans
     from services.gateway.ranking import Ranking
-    from services.gateway.universe import Listing, Universe
+    from services.gateway.universe import Coverage, Listing, Universe
     from services.market.regime import Regime
 
 
@@ -49,6 +49,7 @@ class Outcome:
         versions: config hash, factor versions, models, by part.
         hash: the result hash.
         notices: sentences that a reader should see.
+        coverage: of how many of the requested symbols what is known.
         week_running: whether the week of the session has another one; None if no factor over weeks was asked for.
     """
 
@@ -64,4 +65,5 @@ class Outcome:
     versions: dict[str, str]
     hash: str
     notices: tuple[str, ...]
+    coverage: Coverage
     week_running: bool | None = None

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from services.gateway.context import Emit, Tools
     from services.gateway.progress import Tracker
     from services.gateway.request import ScanRequest
-    from services.gateway.universe import Listing, Universe
+    from services.gateway.universe import Coverage, Listing, Universe
     from services.market.scoring import ScoringConfig
 
 DESCRIBE_S = 5.0
@@ -122,7 +122,7 @@ class _Scan:
         candidates = gather(request, scores.scored, scores.columns, listing.attributes, scores.predictions)
         ended = conclude(request, config, candidates, ledger)
         made_by = versions(config.config_hash, scores.columns, self._context.forecast.models)
-        fetch = self._fetch_state(listing, universe, scoring)
+        fetch, known = self._fetch_state(listing, universe, scoring), coverage(universe, listing)
         week_running = week_is_running(date.fromisoformat(listing.as_of)) if request.weekly else None
         outcome = Outcome(
             listing=listing,
@@ -140,8 +140,9 @@ class _Scan:
                 *self._context.forecast.notices,
                 *listing.notices,
                 *fetch.notices,
-                *_remarks(request, universe, listing, week_running=week_running),
+                *_remarks(request, known, listing, week_running=week_running),
             ),
+            coverage=known,
             week_running=week_running,
         )
         self._tracker.timed("rank", began)
@@ -157,10 +158,10 @@ class _Scan:
         return replace(scoring.fetch, request_total=scoring.fetch.request_total - listing.request_total)
 
 
-def _remarks(request: ScanRequest, universe: Universe, listing: Listing, *, week_running: bool | None) -> Iterator[str]:
+def _remarks(request: ScanRequest, known: Coverage, listing: Listing, *, week_running: bool | None) -> Iterator[str]:
     """Give sentences about a request that a reader should see."""
-    if not universe.requested_count:
+    if not known.symbol_count:
         yield f"nothing to scan: none of the {len(listing.attributes):,} listed symbols is asked for"
     if week_running:
         yield f"the week of {listing.as_of} is still running: weekly factors take it as it is"
-    yield from unfiltered(request.selection, coverage(universe, listing))
+    yield from unfiltered(request.selection, known)

@@ -85,7 +85,7 @@ async def measure_restarts(bench: Bench) -> AsyncIterator[Figure]:
             async with running(bench, store) as services:
                 scans.append(bench.agree("warm", await scan(services.gateway)))
     calls = tuple(float(done.result.provider_request_count) for done in scans)
-    yield Figure("warm: fetcher restarted, store on disk", "s", tuple(done.total_s for done in scans), target=0.8)
+    yield Figure("warm: fetcher restarted, store on disk", "s", tuple(done.total_s for done in scans), target=0.4)
     yield Figure("warm: provider calls", "calls", calls)
 
 

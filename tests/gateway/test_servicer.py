@@ -13,7 +13,7 @@ from services.gateway.ledger import Ledger
 from services.gateway.outcome import Accepted, Outcome
 from services.gateway.scored import NOTHING, Scored
 from services.gateway.servicer import GatewayServicer
-from services.gateway.universe import Listing, Universe
+from services.gateway.universe import Listing, Universe, coverage
 from services.market.errors import BudgetSpentError
 from services.market.regime import Regime
 from services.market.scoring import ScoringConfig
@@ -75,6 +75,7 @@ class BriefScanner:
             versions={},
             hash="",
             notices=(),
+            coverage=coverage(Universe((), ()), LISTING),
         )
 
 
