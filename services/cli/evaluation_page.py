@@ -105,7 +105,7 @@ def _detail(report: RatingReport, name: str, appraisal: Appraisal) -> Iterator[s
     rows = [
         Interval(f"{label} ({group.sessions})", group.rank_ic.mean, group.rank_ic.low, group.rank_ic.high)
         for kind in KINDS
-        for label, group in _named(kind, appraisal.groups[kind])
+        for label, group in named_groups(kind, appraisal.groups[kind])
         if group.rank_ic is not None
     ]
     yield draw_figure(
@@ -115,14 +115,14 @@ def _detail(report: RatingReport, name: str, appraisal: Appraisal) -> Iterator[s
     few = [
         f"{label} ({group.sessions})"
         for kind in KINDS
-        for label, group in _named(kind, appraisal.groups[kind])
+        for label, group in named_groups(kind, appraisal.groups[kind])
         if group.rank_ic is None
     ]
     if few:
         yield f'<p class="soft">Too few sessions to say anything: {escape(", ".join(few))}.</p>'
 
 
-def _named(kind: str, groups: Mapping[str, Group]) -> list[tuple[str, Group]]:
+def named_groups(kind: str, groups: Mapping[str, Group]) -> list[tuple[str, Group]]:
     """Name groups so that they are told apart without their kind."""
     return [(label if kind in ("year", "quarter") else f"{kind} {label}", group) for label, group in groups.items()]
 
@@ -162,9 +162,9 @@ def skill_cells(skill: Skill) -> Iterator[str]:
     spread = skill.spread
     yield f"<td>{skill.sessions}</td>"
     yield estimate_cell(skill.rank_ic)
-    yield f"<td>{skill.rank_ic.t:.1f}</td><td>{skill.rank_ic.ratio:.2f}</td>"
+    yield f"<td>{skill.rank_ic.t:.1f}</td>{ratio_cell(skill.rank_ic)}"
     yield estimate_cell(skill.ic)
-    yield f"<td>{skill.ic.ratio:.2f}</td>"
+    yield ratio_cell(skill.ic)
     yield f"<td>{spread.gross * 1e4:+.0f}</td><td>{spread.net * 1e4:+.0f}</td><td>{spread.net_t:.1f}</td>"
     yield f"<td>{spread.turnover:.0%}</td>"
 
@@ -183,6 +183,13 @@ def estimate_cell(value: Estimate | None) -> str:
         return "<td>-</td>"
     kind = {ABOVE: ' class="plus"', BELOW: ' class="minus"'}.get(verdict(value), "")
     return f"<td{kind}>{value.mean:+.3f} <small>[{value.low:+.3f}, {value.high:+.3f}]</small></td>"
+
+
+def ratio_cell(value: Estimate | None) -> str:
+    """Draw mean over standard deviation, with its interval."""
+    if value is None:
+        return "<td>-</td>"
+    return f"<td>{value.ratio:.2f} <small>[{value.ratio_low:.2f}, {value.ratio_high:.2f}]</small></td>"
 
 
 def draw_figure(plot: str, caption: str) -> str:

@@ -14,14 +14,17 @@ from services.cli.evaluation_page import (
     draw_list,
     draw_table,
     estimate_cell,
+    named_groups,
+    ratio_cell,
     skill_cells,
     skill_table,
     wrap_page,
 )
+from services.inference.appraise import Appraisal
 from services.inference.evaluate import Skill
 from services.inference.evaluation import MODEL, verdict
 from services.inference.findings import Era, Findings
-from services.inference.report import describe_checks, describe_method, describe_source
+from services.inference.report import GROUPS, describe_checks, describe_method, describe_source
 from services.inference.wording import CAVEATS, COMMAND, ERAS
 
 
@@ -45,6 +48,8 @@ def _parts(findings: Findings, days: NDArray[np.int32]) -> Iterator[str]:
     yield f"<h2>Parts of the universe, {horizon} sessions ahead</h2>"
     slices = {name: skill for name, skill in evaluation.model.slices.items() if skill}
     yield draw_table(SKILL_COLUMNS, {name: _cells(skill) for name, skill in slices.items()})
+    yield f"<h2>By quarter, year and regime, {horizon} sessions ahead</h2>"
+    yield _periods(evaluation.model)
     yield "<h2>Rank IC over other horizons: how long what is known lasts</h2>"
     yield from _decay(findings)
     for era in findings.eras:
@@ -76,6 +81,16 @@ def _report(findings: Findings, days: NDArray[np.int32]) -> RatingReport:
 
 def _cells(skill: Skill) -> str:
     return "".join(skill_cells(skill))
+
+
+def _periods(model: Appraisal) -> str:
+    rows = {
+        name: f"<td>{group.sessions}</td>{estimate_cell(group.rank_ic)}{ratio_cell(group.rank_ic)}"
+        f"{estimate_cell(group.ic)}{ratio_cell(group.ic)}"
+        for kind in GROUPS
+        for name, group in named_groups(kind, model.groups.get(kind, {}))
+    }
+    return draw_table(("n", "Rank IC [95 %]", "Rank ICIR [95 %]", "IC [95 %]", "ICIR [95 %]"), rows)
 
 
 def _decay(findings: Findings) -> Iterator[str]:

@@ -14,6 +14,7 @@ from services.inference.evaluate import (
     count_overlap,
     measure,
     rank_correlations,
+    session_ics,
     without_styles,
 )
 from services.inference.labels import percentiles
@@ -31,11 +32,13 @@ class Group:
 
     Attributes:
         sessions: how many.
-        rank_ic: their Rank IC; None if they are fewer than `FEWEST_SESSIONS`.
+        ic: their IC; None if they are fewer than `FEWEST_SESSIONS`.
+        rank_ic: their Rank IC; None likewise.
         spread: highest less lowest tenth before costs, a fraction a horizon, over all sessions; None likewise.
     """
 
     sessions: int
+    ic: Estimate | None
     rank_ic: Estimate | None
     spread: Estimate | None
 
@@ -91,7 +94,7 @@ def appraise(values: Array, rows: TrainingSet, horizon: int, labels: Labels) -> 
         without_styles=estimate(rank_correlations(residual, rows.returns, positions), overlap),
         neutral=estimate(rank_correlations(place, rows.neutral, positions), overlap),
         tenths=measure_tenths(place, rows, overlap + 1),
-        groups=_groups(rank_ics, place, rows, overlap, labels),
+        groups=_groups(session_ics(values, rows), rank_ics, place, rows, overlap, labels),
         positions=rows.sessions(),
         rank_ics=rank_ics,
     )
@@ -121,7 +124,7 @@ def _slice(values: Array, rows: TrainingSet, chosen: NDArray[np.bool_], horizon:
 
 
 def _groups(
-    rank_ics: Array, place: Array, rows: TrainingSet, overlap: int, labels: Labels
+    ics: Array, rank_ics: Array, place: Array, rows: TrainingSet, overlap: int, labels: Labels
 ) -> dict[str, dict[str, Group]]:
     tenths = tenth_returns(place, rows)
     # Where ties leave an end empty there is nothing to hold.
@@ -135,6 +138,7 @@ def _groups(
             enough = chosen.sum() >= FEWEST_SESSIONS
             found[kind][label] = Group(
                 sessions=int(chosen.sum()),
+                ic=estimate(ics[chosen], overlap) if enough else None,
                 rank_ic=estimate(rank_ics[chosen], overlap) if enough else None,
                 spread=estimate(spreads[chosen], overlap) if enough else None,
             )

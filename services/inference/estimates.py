@@ -19,6 +19,8 @@ class Estimate:
         t: Newey-West t of the mean; 0 where nothing varies.
         low: lower end of the 95 % interval.
         high: upper end.
+        ratio_low: lower end of the ratio's 95 % interval: the mean's, over the same standard deviation.
+        ratio_high: upper end.
     """
 
     mean: float
@@ -26,6 +28,13 @@ class Estimate:
     t: float
     low: float
     high: float
+    ratio_low: float
+    ratio_high: float
+
+    @property
+    def ratio_text(self) -> str:
+        """The ratio with its interval."""
+        return f"{self.ratio:.2f} [{self.ratio_low:.2f}, {self.ratio_high:.2f}]"
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -49,8 +58,17 @@ def estimate(values: Array, overlap: int) -> Estimate:
     mean, error = float(values.mean()), newey_west_error(values, lags)
     share = (lags + 1) / len(values)
     reach = (1.96 + 2.9694 * share + 0.416 * share**2 - 0.5324 * share**3) * error
+    ratio_low, ratio, ratio_high = (
+        value / deviation if deviation else 0.0 for value in (mean - reach, mean, mean + reach)
+    )
     return Estimate(
-        mean, mean / deviation if deviation else 0.0, mean / error if error else 0.0, mean - reach, mean + reach
+        mean=mean,
+        ratio=ratio,
+        t=mean / error if error else 0.0,
+        low=mean - reach,
+        high=mean + reach,
+        ratio_low=ratio_low,
+        ratio_high=ratio_high,
     )
 
 

@@ -69,9 +69,7 @@ def measure(prediction: Array, rows: TrainingSet, horizon: int) -> Skill:
     """
     overlap = count_overlap(rows, horizon)
     place = percentiles(prediction, rows.positions)
-    filled = np.where(np.isnan(prediction), _medians(prediction, rows.positions), prediction)
-    winsorised = winsorise(rows.returns, rows.positions)
-    ic = correlations(filled, winsorised, rows.positions)
+    filled, ic = _filled(prediction, rows), session_ics(prediction, rows)
     rank_ic = rank_correlations(place, rows.returns, rows.positions)
     return Skill(
         sessions=len(ic),
@@ -81,6 +79,15 @@ def measure(prediction: Array, rows: TrainingSet, horizon: int) -> Skill:
         rank_ic=estimate(rank_ic, overlap),
         spread=spread(place, rows, overlap + 1),
     )
+
+
+def session_ics(prediction: Array, rows: TrainingSet) -> Array:
+    """Correlate predictions with winsorised returns within each session: (session,) float64."""
+    return correlations(_filled(prediction, rows), winsorise(rows.returns, rows.positions), rows.positions)
+
+
+def _filled(prediction: Array, rows: TrainingSet) -> Array:
+    return np.where(np.isnan(prediction), _medians(prediction, rows.positions), prediction)
 
 
 def count_overlap(rows: TrainingSet, horizon: int) -> int:

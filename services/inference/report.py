@@ -106,14 +106,16 @@ def _era_skills(eras: tuple[Era, ...]) -> dict[str, Skill | None]:
 
 
 def _table(skills: Mapping[str, Skill | None]) -> str:
-    head = "| | sessions | Rank IC | t, Rank ICIR | IC | tenths, net | t net | turnover |\n" + "| --- " * 8 + "|\n"
+    columns = "sessions | Rank IC | t, Rank ICIR | IC | ICIR | tenths, net | t net | turnover"
+    head = f"| | {columns} |\n{'| --- ' * (columns.count('|') + 2)}|\n"
     return head + "\n".join(_row(name, skill) for name, skill in skills.items() if skill)
 
 
 def _row(name: str, skill: Skill) -> str:
     tenths, rank_ic = skill.spread, skill.rank_ic
     spread = f"{tenths.gross * 1e4:.0f}, {tenths.net * 1e4:.0f} bp | {tenths.net_t:.1f} | {tenths.turnover:.0%}"
-    return f"| {name} | {skill.sessions} | {rank_ic} | {rank_ic.t:.1f}, {rank_ic.ratio:.2f} | {skill.ic} | {spread} |"
+    ranks = f"{rank_ic} | {rank_ic.t:.1f}, {rank_ic.ratio_text}"
+    return f"| {name} | {skill.sessions} | {ranks} | {skill.ic} | {skill.ic.ratio_text} | {spread} |"
 
 
 def describe_checks(evaluation: Evaluation) -> list[str]:

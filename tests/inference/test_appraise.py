@@ -154,9 +154,11 @@ def test_groups_split_the_sessions_and_few_of_them_say_nothing() -> None:
     early = found["early"]
     assert early.rank_ic is not None
     assert early.spread is not None
+    assert early.ic is not None
     assert early.rank_ic.low > 0.2
+    assert early.ic.low > 0.2
     assert early.spread.low > 0
-    assert found["late"].rank_ic is None
+    assert found["late"].ic is found["late"].rank_ic is None
 
 
 def test_what_a_style_explains_is_not_left() -> None:

@@ -104,3 +104,12 @@ def test_figures_that_hang_together_have_a_larger_error() -> None:
 def test_an_interval_holds_its_mean(values: list[float], overlap: int) -> None:
     found = estimate(np.array(values), overlap)
     assert found.low - 1e-9 <= found.mean <= found.high + 1e-9
+    assert found.ratio_low <= found.ratio <= found.ratio_high
+
+
+def test_the_ratios_interval_is_the_means_over_the_same_deviation() -> None:
+    values = np.random.default_rng(7).normal(0.1, 0.5, 80)
+    found = estimate(values, 2)
+    deviation = np.std(values, ddof=1)
+    assert (found.ratio_low, found.ratio_high) == pytest.approx((found.low / deviation, found.high / deviation))
+    assert found.ratio_text == f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}]"
