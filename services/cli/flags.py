@@ -95,7 +95,12 @@ ReplaceFlag = Annotated[
 ]
 PartialFlag = Annotated[bool, typer.Option("--partial", help="Take sessions with suspiciously few symbols, too.")]
 SymbolsFlag = Annotated[
-    str | None, typer.Option(metavar="A,B", help="Symbols, separated by commas. Default: all.", rich_help_panel=_WHAT)
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Symbols, separated by commas, or @FILE to read them from. Default: all.",
+        rich_help_panel=_WHAT,
+    ),
 ]
 TypesFlag = Annotated[
     str,

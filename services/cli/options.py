@@ -16,6 +16,7 @@ Format = Literal["table", "json"]
 Form = Literal["table", "json", "jsonl", "csv", "parquet"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SEPARATOR: Final = re.compile(r"[,\s]+")
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 
 
@@ -66,12 +67,24 @@ def parse_time(text: str, flag: str) -> float:
 
 
 def parse_symbols(text: str) -> tuple[str, ...]:
-    """Read symbols separated by commas; their spelling is the gateway's matter."""
-    symbols = tuple(symbol for part in text.split(",") if (symbol := part.strip()))
+    """Read symbols separated by commas, or from the file behind an @; their spelling is the gateway's matter."""
+    if text.startswith("@"):
+        text = _read_symbols(Path(text[1:]))
+    symbols = tuple(_SEPARATOR.sub(" ", text).split())
     if not symbols:
         # As from a variable that is empty: the whole universe would be a surprise.
         raise InvalidRequestError("--symbols names none: write them like AAPL,BRK.B, or leave it out for the universe")
     return symbols
+
+
+def _read_symbols(path: Path) -> str:
+    """Read a file of symbols, without comments."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InvalidRequestError(f"--symbols: {path} cannot be read: {reason}") from None
+    return "\n".join(line.partition("#")[0] for line in lines)
 
 
 def parse_types(text: str) -> tuple[SymbolType, ...]:

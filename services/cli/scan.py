@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from services.cli.options import Form, ScanRequest
 from services.cli.output import write_report
 from services.cli.progress import ProgressView, open_view
 from services.cli.readiness import wait_until_ready
+from services.cli.sparkline import RETURNS
 from services.cli.stack import Stack
 from services.market.errors import ServiceUnavailableError
 
@@ -46,9 +47,12 @@ def run(command: ScanCommand) -> int:
         TechnicError: the scan failed.
         KeyboardInterrupt: the user broke it off; the gateway was told.
     """
+    asked = command.request
+    if command.form == "table" and command.out is None and sys.stdout.isatty():
+        # For the sparklines, which only a terminal gets.
+        command = replace(command, request=replace(asked, factors=(*dict.fromkeys((*asked.factors, *RETURNS)),)))
     with open_view(sys.stderr) as view:
         report = asyncio.run(_scan(command, view))
-    asked = command.request
     write_report(report, command.form, command.out, with_ledger=asked.include_ledger, factors=asked.factors)
     if command.out is not None:
         print(f"{command.out}: {len(report.rows) + len(report.shorts):,} rows", file=sys.stderr)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.answer import Row, ScanReport
+from services.cli.sparkline import RETURNS, draw_year
 from services.market.trading import DEFAULT_PROFILE, DEFAULT_STYLE
 from services.market.vocabulary import Flag
 
@@ -104,6 +105,7 @@ _COLUMNS: Final = (
 )
 
 
+_YEAR: Final = _Column("year", lambda row: draw_year(row.factors))
 _PLAN_COLUMNS: Final = (
     _Column("entry", lambda row: Text(_price(row.plan.entry) if row.plan else _NONE), number=True),
     _Column("stop", lambda row: Text(_price(row.plan.stop) if row.plan else _NONE), number=True),
@@ -120,7 +122,8 @@ def _columns(report: ScanReport, factors: Sequence[str], *, roomy: bool) -> tupl
     if report.plan_terms is not None:
         asked += _PLAN_COLUMNS
     *shown, flags = (column for column in _COLUMNS if column.essential or (roomy and not asked))
-    return (*shown, *asked, flags)
+    year = [_YEAR] if roomy and any(RETURNS[0] in row.factors for row in (*report.rows, *report.shorts)) else []
+    return (*shown, *year, *asked, flags)
 
 
 def _factor(name: str, row: Row) -> Text:

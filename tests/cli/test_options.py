@@ -1,5 +1,7 @@
 """What the user typed, and what it means."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,20 @@ def test_any_text_is_a_time_above_zero_or_an_error(text: str) -> None:
 
 def test_symbols_are_split_and_keep_their_case() -> None:
     assert options.parse_symbols(" AAPL, BRK.B ,,KIMpL") == ("AAPL", "BRK.B", "KIMpL")
+
+
+def test_symbols_are_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("AAPL, BRK.B  # two\n\nMSFT\n# none\n")
+    assert options.parse_symbols(f"@{path}") == ("AAPL", "BRK.B", "MSFT")
+
+
+def test_a_file_of_symbols_that_gives_none_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequestError, match=r"--symbols: .*none.txt cannot be read: No such file"):
+        options.parse_symbols(f"@{tmp_path / 'none.txt'}")
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    with pytest.raises(InvalidRequestError, match="--symbols names none"):
+        options.parse_symbols(f"@{tmp_path / 'empty.txt'}")
 
 
 @pytest.mark.parametrize("text", ["", " ", ",,"])
