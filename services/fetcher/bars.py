@@ -11,6 +11,7 @@ from services.fetcher.activity import Activity
 from services.fetcher.bar_stream import BarStreams
 from services.fetcher.blocks import Blocks
 from services.fetcher.cache import SessionCache
+from services.fetcher.plan import plan_fetch
 from services.fetcher.reference.details import DetailsBook
 from services.fetcher.reference.details_filler import DetailsFiller
 from services.fetcher.reference.reference import Reference
@@ -153,7 +154,14 @@ class Bars:
         return self._source.pace.plan
 
     async def listed(
-        self, as_of: date, history_count: int, *, until: float, symbol_count: int = 0, newest: bool = False
+        self,
+        as_of: date,
+        history_count: int,
+        *,
+        until: float,
+        left_s: float = 0.0,
+        symbol_count: int = 0,
+        newest: bool = False,
     ) -> Listed:
         """Return the symbols by liquidity on as_of, and begin to fetch the window; see `SymbolList.listed`.
 
@@ -163,16 +171,17 @@ class Bars:
             as_of: a session, as `resolve` gave it.
             history_count: number of sessions, ending with as_of, to begin with; 0 for none.
             until: the loop's time after which nothing is waited for.
+            left_s: seconds that the caller has for all that follows, by which the plan is made.
             symbol_count: symbols that will be asked for; 0 for the whole list. A few may come one by one.
             newest: whether as_of stands for the newest session: while the provider is down, the newest one that is at
                 hand will do, which a notice says.
         """
         await self.stored.refresh()
-        listed = await self._listed(as_of, history_count, until, symbol_count)
+        listed = await self._listed(as_of, history_count, until, left_s, symbol_count)
         older = self._at_hand(as_of) if newest and as_of not in self.cache and self._source.failing else None
         if older is None or self.is_running(as_of):
             return listed
-        listed = await self._listed(older, history_count, until, symbol_count)
+        listed = await self._listed(older, history_count, until, left_s, symbol_count)
         notice = f"the provider is failing: as of {older}, the newest session at hand, instead of {as_of}"
         return replace(listed, notices=(*listed.notices, notice))
 
@@ -181,24 +190,25 @@ class Bars:
         recent = calendar.sessions_ending(as_of, OLDER_SESSIONS + 1)[-2::-1]
         return next((one for one in recent if one in self.cache or self._source.is_stored(one)), None)
 
-    async def _listed(self, as_of: date, history_count: int, until: float, symbol_count: int) -> Listed:
+    async def _listed(self, as_of: date, history_count: int, until: float, left_s: float, symbol_count: int) -> Listed:
         sessions = sessions_of(as_of, history_count) if history_count else ()
         running = self.is_running(as_of)
         newest, completed = (self._source.latest_session(), sessions[:-1]) if running else (as_of, sessions)
-        missing = len(self._streams.holding(completed).missing)
-        whole = not symbol_count or symbol_count + CONTEXT_COUNT >= missing
+        holding = self._streams.holding(completed)
+        whole = not symbol_count or symbol_count + CONTEXT_COUNT >= len(holding.missing)
         listing = asyncio.create_task(self._symbols.listed(newest, completed, until, whole=whole))
         try:
             if sessions:
                 self._check.begin(sessions)
-            if not running:
-                return await listing
-            notice = await self._running.notice(as_of, until)
+            notices = (await self._running.notice(as_of, until),) if running else ()
             listed = await listing
         finally:
             listing.cancel()
             await asyncio.gather(listing, return_exceptions=True)
-        return replace(listed, as_of=as_of, notices=(*listed.notices, notice))
+        asked = [listing.symbol for listing in listed.listings[: symbol_count or None]]
+        pace, first_day = self._source.pace, self._source.first_day()
+        plan = plan_fetch(holding, asked, pace, first_day, left_s) if completed else None
+        return replace(listed, as_of=as_of, notices=(*listed.notices, *notices), plan=plan)
 
     async def stream(self, request: StreamRequest, as_of: date, history_count: int, emit: Emit) -> StreamSummary:
         """Send the bars of the symbols in their order, then the omissions.

@@ -98,13 +98,14 @@ def summary_message(summary: StreamSummary, bars: Bars) -> pb.FetchSummary:
         refused_bar_count=summary.refused_count,
         eta_seconds=summary.eta_s,
         plan=bars.plan,
-        fetch_plan=_plan(summary.plan),
+        fetch_plan=plan_message(summary.plan),
         memory_hit_count=len(summary.holding.memory),
         store_hit_count=len(summary.holding.stored),
     )
 
 
-def _plan(plan: FetchPlan) -> pb.FetchPlan:
+def plan_message(plan: FetchPlan) -> pb.FetchPlan:
+    """Write what is to be asked of the source."""
     return pb.FetchPlan(
         session_call_count=len(plan.sessions),
         symbol_call_count=len(plan.symbols),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from services.fetcher.cache_rpcs import CacheRpcs
 from services.fetcher.deadlines import deadline, fetch_deadline
-from services.fetcher.messages import ListColumns, outgoing, summary_message, to_bytes
+from services.fetcher.messages import ListColumns, outgoing, plan_message, summary_message, to_bytes
 from services.fetcher.store_rpcs import StoreRpcs
 from services.fetcher.stream_events import StreamRequest
 from services.market.errors import InvalidRequestError
@@ -48,6 +49,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
                 as_of,
                 request.history_count,
                 until=deadline(context, LISTING_SHARE),
+                left_s=deadline(context) - asyncio.get_running_loop().time(),
                 symbol_count=request.symbol_count,
                 newest=not request.as_of,
             )
@@ -60,6 +62,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
             cache_hit_count=listed.hit_count,
             notices=listed.notices,
             provisional=provisional,
+            fetch_plan=plan_message(listed.plan) if listed.plan else None,
         )
         if request.include_running and not request.as_of and not provisional:
             response.notices.append(f"no session is running now: as_of is the newest completed one, {as_of}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 import numpy as np
 
-from services.gateway.universe import Attributes, Listing
+from services.gateway.universe import Attributes, FetchPlan, Listing
 from services.market.errors import MalformedAnswerError
 from services.market.vocabulary import SymbolType
 from services.rpc.logs import scan_metadata
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 
 _TYPES = {member.value: member for member in SymbolType}
 """Types by number: calling the enumeration is four times slower, and a list has 12,500 of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class FetchPlan:
-    """What the fetcher decided to ask the provider for: sessions, symbols, why, and the seconds that takes at least."""
-
-    session_count: int
-    symbol_count: int
-    reason: str
-    least_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +155,7 @@ class FetcherClient:
             hit_count=answer.cache_hit_count,
             notices=tuple(answer.notices),
             provisional=answer.provisional,
+            plan=_plan(answer.fetch_plan) if answer.HasField("fetch_plan") else None,
         )
 
 
@@ -232,13 +223,16 @@ def _fetch_state(message: fetcher_service_pb2.FetchProgress | fetcher_service_pb
     counts = (message.sessions_ready, message.sessions_wanted, message.provider_request_total)
     if isinstance(message, fetcher_service_pb2.FetchProgress):
         return FetchState(*counts, symbols_ready=message.symbols_ready, symbols_wanted=message.symbols_wanted)
-    plan = message.fetch_plan
     return FetchState(
         *counts,
         eta_s=message.eta_seconds if message.HasField("eta_seconds") else None,
         plan=message.plan,
-        decided=FetchPlan(plan.session_call_count, plan.symbol_call_count, plan.reason, plan.least_seconds),
+        decided=_plan(message.fetch_plan),
     )
+
+
+def _plan(message: fetcher_service_pb2.FetchPlan) -> FetchPlan:
+    return FetchPlan(message.session_call_count, message.symbol_call_count, message.reason, message.least_seconds)
 
 
 def _duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.gateway.ledger import counts
 from services.gateway.result_hash import SUB_SCORES
-from services.gateway.universe import Attributes
+from services.gateway.universe import Attributes, FetchPlan
 from services.market.vocabulary import Reason
 from services.rpc.wire import number, regime_to_message
 from technic.v1 import fetcher_service_pb2, vocabulary_pb2
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from services.gateway.clients import FetchPlan
     from services.gateway.ledger import Omission
     from services.gateway.outcome import Accepted, Outcome, Preview
     from services.gateway.plans import Plans
@@ -41,6 +40,8 @@ def accepted(scan_id: str, event: Accepted) -> pb.ScanUniverseResponse:
         provider=event.listing.provider,
         simulated=event.listing.simulated,
         requested_count=event.requested_count,
+        fetch_plan=_fetch_plan(event.listing.plan),
+        provisional=event.listing.provisional,
     )
     return pb.ScanUniverseResponse(accepted=message)
 
@@ -57,6 +58,7 @@ def progress(state: Progress, budget_s: float) -> pb.ScanUniverseResponse:
         budget_left_seconds=max(0.0, budget_s - state.elapsed_s),
         provider_request_count=state.request_count,
         scored_count=state.scored_count,
+        cache_hit_count=state.hit_count,
     )
     return pb.ScanUniverseResponse(progress=message)
 

@@ -34,6 +34,7 @@ class Progress:
         elapsed_s: seconds since the scan began.
         request_count: calls to the provider so far.
         scored_count: symbols scored so far.
+        hit_count: sessions that were there when the scan came; 0 before that is known.
     """
 
     stage: Stage
@@ -43,6 +44,7 @@ class Progress:
     elapsed_s: float
     request_count: int
     scored_count: int
+    hit_count: int = 0
 
     @property
     def rate(self) -> float:
@@ -86,6 +88,10 @@ class Tracker:
         """Begin a stage."""
         self._stage_began = self._clock()
         self._state = replace(self._state, stage=stage, done_count=0, total_count=total_count)
+
+    def listed(self, hit_count: int) -> None:
+        """Take note of the sessions that were there when the scan came."""
+        self._state = replace(self._state, hit_count=hit_count)
 
     def fetched(self, ready_count: int, wanted_count: int, request_count: int) -> None:
         """Take note of sessions that are there."""

@@ -109,6 +109,7 @@ class _Scan:
         finally:
             describing.cancel()
             await asyncio.gather(describing, return_exceptions=True)
+        self._tracker.listed(listing.hit_count)
         self._tracker.timed("list", 0.0)
         return listing
 

@@ -30,6 +30,16 @@ class Attributes(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class FetchPlan:
+    """What the fetcher asks the provider for: sessions, symbols, why, and the seconds that takes at least."""
+
+    session_count: int
+    symbol_count: int
+    reason: str
+    least_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The provider's list as of one session.
 
@@ -42,6 +52,7 @@ class Listing:
         hit_count: sessions of the history that were in the fetcher's memory.
         notices: what a reader should know about the list.
         provisional: whether the session is still running.
+        plan: what is to be asked of the provider, as far as the list tells.
     """
 
     as_of: str
@@ -52,6 +63,7 @@ class Listing:
     hit_count: int
     notices: tuple[str, ...] = ()
     provisional: bool = False
+    plan: FetchPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,18 @@ async def test_progress_comes_first_and_the_result_last(stack: Stack) -> None:
     assert scan.progress[-1].scored_count == scan.result.scored_count
 
 
+async def test_what_is_asked_of_the_provider_is_told_before_it_is(market: Market, tmp_path: Path) -> None:
+    async with simulated(market) as url, running(tmp_path, simulated_settings(url)) as fresh:
+        cold, hot = await fresh.scan(), await fresh.scan()
+    assert cold.accepted.fetch_plan.session_call_count == 300
+    assert cold.accepted.fetch_plan.reason.startswith("300 missing sessions of the whole market")
+    assert cold.progress[-1].cache_hit_count == 0
+    assert hot.accepted.fetch_plan.session_call_count == 0
+    assert hot.accepted.fetch_plan.reason == "every session that can be asked for is there"
+    assert (hot.progress[0].cache_hit_count, hot.progress[-1].cache_hit_count) == (0, 300)
+    assert not cold.accepted.provisional
+
+
 async def test_the_same_scan_hot_gives_the_same_hash_without_a_provider_call(stack: Stack) -> None:
     first = await stack.scan(top_count=0)
     second = await stack.scan(top_count=0)

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from services.fetcher.cache import SessionCache
+from services.fetcher.plan import FetchPlan
 from services.fetcher.reference.completion import Completion
 from services.fetcher.reference.details import DetailsBook
 from services.fetcher.reference.reference import Reference
@@ -44,6 +45,7 @@ class Listed:
         dollar_volumes: one a listing: close x volume of as_of, USD; 0 without a bar.
         hit_count: sessions of the window that were in memory or stored when the question came.
         notices: what a reader should know about the list.
+        plan: what is to be asked for, by the window and as many symbols as will be; None without a window.
     """
 
     as_of: date
@@ -51,6 +53,7 @@ class Listed:
     dollar_volumes: tuple[float, ...]
     hit_count: int
     notices: tuple[str, ...] = ()
+    plan: FetchPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
