@@ -155,6 +155,7 @@ class FetcherClient:
             hit_count=answer.cache_hit_count,
             notices=tuple(answer.notices),
             provisional=answer.provisional,
+            store=answer.store,
             plan=_plan(answer.fetch_plan) if answer.HasField("fetch_plan") else None,
         )
 

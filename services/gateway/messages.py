@@ -134,6 +134,8 @@ def result(
     """Tell what the scan did."""
     fetch, omissions = outcome.fetch, outcome.omissions
     by_reason = counts(omissions)
+    # No version that the result depends on: the same bars give the same result from any store.
+    store = {"store": outcome.listing.store} if outcome.listing.store else {}
     message = pb.ScanResult(
         scan_id=scan_id,
         as_of=outcome.listing.as_of,
@@ -157,7 +159,7 @@ def result(
         cache_miss_count=max(0, fetch.wanted_count - outcome.listing.hit_count),
         sessions_ready=fetch.ready_count,
         sessions_wanted=fetch.wanted_count,
-        versions={"technic": technic_version} | outcome.versions,
+        versions={"technic": technic_version} | outcome.versions | store,
         notices=outcome.notices,
         fetch_plan=_fetch_plan(fetch.decided),
         provisional=outcome.listing.provisional,

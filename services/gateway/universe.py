@@ -53,6 +53,7 @@ class Listing:
         notices: what a reader should know about the list.
         provisional: whether the session is still running.
         plan: what is to be asked of the provider, as far as the list tells.
+        store: name of the store that bars are kept in; empty without one.
     """
 
     as_of: str
@@ -64,6 +65,7 @@ class Listing:
     notices: tuple[str, ...] = ()
     provisional: bool = False
     plan: FetchPlan | None = None
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ async def test_a_sync_spares_the_scan_its_sessions(market: Market, tmp_path: Pat
     assert found.path == str(tmp_path / "my.sqlite3")
     assert found.byte_count > 300 * 300 * 40 / 2
     assert not result.budget_spent
+    assert result.versions["store"].startswith("simulated-")
 
 
 async def test_a_slow_plan_says_how_far_it_is_and_what_to_do(market: Market, tmp_path: Path) -> None:

@@ -98,12 +98,18 @@ class Store:
         self._file: StoreFile | None = None
         self._absence = "the fetcher keeps no store: FETCHER_STORE_PATH is empty, or bars come from files"
         self._failed = False
+        self._place: Place | None = None
 
     def __repr__(self) -> str:
         return f"Store({len(self._sessions)} sessions, {self._file!r})"
 
     def __contains__(self, session: date) -> bool:
         return session in self._sessions
+
+    @property
+    def name(self) -> str:
+        """Name of the store in use, which tells its market and its layout; empty without one."""
+        return self._place.fingerprint if self._file is not None and self._place is not None else ""
 
     def require(self) -> None:
         """Raise a LocalDataError that says why nothing is kept here, if that is so."""
@@ -118,7 +124,7 @@ class Store:
         """
         try:
             self._opened = await self._run(lambda: StoreFile(place, self._index))
-            self._file = self._opened
+            self._file, self._place = self._opened, place
             await self.refresh()
         except (sqlite3.Error, OSError) as error:
             self._give_up(f"the store {place.path} cannot be used: {error}")

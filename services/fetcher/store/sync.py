@@ -58,6 +58,11 @@ class StoreSync:
         self._check = check
         self._cache = cache
 
+    @property
+    def name(self) -> str:
+        """Name of the store in use; empty without one."""
+        return self._store.name
+
     async def refresh(self) -> None:
         """Take note of the sessions that other processes stored."""
         await self._store.refresh()
