@@ -77,8 +77,6 @@ app: Final = typer.Typer(
 )
 
 app.add_typer(data)
-app.command(name="train")(train_models)
-app.command()(evaluate)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  # the signature that typer calls
@@ -215,6 +213,10 @@ def health(
     code, text = asyncio.run(probe(address, service, timeout_s))
     print(text if code == SERVING else f"technic: {text}", file=sys.stdout if code == SERVING else sys.stderr)
     return code
+
+
+app.command(name="train")(train_models)
+app.command()(evaluate)
 
 
 @contextmanager
