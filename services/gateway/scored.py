@@ -69,9 +69,6 @@ class Scored:
     def __len__(self) -> int:
         return len(self.blocks)
 
-    def __contains__(self, symbol: str) -> bool:
-        return any(symbol in block.symbols for block in self.blocks)
-
     def add(self, block: ScoredBlock) -> None:
         """Keep a block."""
         self.blocks.append(block)

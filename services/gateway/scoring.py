@@ -85,15 +85,19 @@ class UniverseScoring:
         try:
             return await self._stream(request, self._known.version if self._known else "")
         except ServiceUnavailableError as error:
-            missing = tuple(symbol for symbol in request.symbols if self._lacks_outcome(symbol))
+            missing = self._missing(request.symbols)
             structlog.get_logger().warning("scorer_lost", error=error.message, missing_count=len(missing))
         await asyncio.sleep(min(PAUSE_S, self._context.left_s))
         # Without a missing symbol there is still the end to be told: the regime, and what fetching took.
         again = request._replace(symbols=missing or request.symbols[:1])
-        return await self._stream(again, "", keep_blocks=bool(missing))
+        scoring = await self._stream(again, "", keep_blocks=bool(missing))
+        self._versioned = None  # What came is of two requests.
+        return scoring
 
-    def _lacks_outcome(self, symbol: str) -> bool:
-        return self._ledger.is_open(symbol) and symbol not in self.scored
+    def _missing(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the symbols that have neither a row nor an omission yet."""
+        scored = {symbol for block in self.scored.blocks for symbol in block.symbols}
+        return tuple(symbol for symbol in symbols if symbol not in scored and self._ledger.is_open(symbol))
 
     async def _stream(self, request: ScoreRequest, known_version: str, *, keep_blocks: bool = True) -> Scoring:
         previews = Previews(self._context, self._listing)
