@@ -78,6 +78,7 @@ def summary_message(summary: StreamSummary, bars: Bars) -> pb.FetchSummary:
         fetch_plan=_plan(summary.plan),
         memory_hit_count=len(summary.holding.memory),
         store_hit_count=len(summary.holding.stored),
+        restated_symbols=summary.restated,
     )
 
 

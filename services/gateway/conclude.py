@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from services.gateway import cross_section, plans
 from services.gateway.ranking import rank, rate_by
 from services.gateway.result_hash import SUB_SCORES
+from services.market.vocabulary import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 RANKED_COLUMNS = ("tech_rating", *SUB_SCORES, "dollar_vol_20", "atr_pct_14", "close")
 """Columns that ranking reads; putting blocks together copies, so of all 90 only these and the requested are taken."""
+
+NO_FLAG = Flag(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ def gather(
     columns: Collection[str],
     attributes: Mapping[str, Attributes],
     predictions: Predictions,
+    *,
+    everywhere: Flag = NO_FLAG,
 ) -> Candidates:
     """Put together what was scored, with the columns and ranks that the request takes.
 
@@ -57,12 +64,14 @@ def gather(
         columns: names of the blocks' columns; empty if no block came.
         attributes: by symbol.
         predictions: of the models, in the order of the blocks.
+        everywhere: flags that all of them get.
     """
     asked = (*request.factors, *request.selection.columns)
     planned = plans.COLUMNS if request.plans else ()
     read = dict.fromkeys((*RANKED_COLUMNS, *asked, *cross_section.inputs(asked), *planned))
     names = tuple(name for name in read if name in columns) or RANKED_COLUMNS
     candidates = scored.candidates(names, attributes, predictions)
+    candidates = replace(candidates, flags=candidates.flags | np.uint32(everywhere))
     if not columns:
         return candidates
     ranks = cross_section.ranks(asked, candidates.columns, candidates.sectors)

@@ -163,6 +163,7 @@ def result(
         style=request.style,
         horizon=outcome.horizon,
         plan_terms=pb.PlanTerms(**asdict(outcome.plans.terms)) if outcome.plans else None,
+        restated_symbols=fetch.restated,
         coverage=pb.AttributeCoverage(**coverage(outcome.universe, outcome.listing)._asdict()),
     )
     return pb.ScanUniverseResponse(result=message)
