@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 from services.fetcher.stream_events import BarsVersion, EarlyPanel, Event, SymbolState
 from services.fetcher.sync import SyncState
+from services.market.omission import Omission
 from services.market.panel import Panel
-from services.rpc.wire import delimited, number, omissions_to_messages, panel_parts
+from services.rpc.wire import delimited, number, omission_to_message, panel_parts
 from technic.v1 import fetcher_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def outgoing(event: Event, request_total: int) -> Outgoing:
     elif isinstance(event, SymbolState):
         progress = pb.FetchProgress(symbols_ready=event.ready_count, symbols_wanted=event.wanted_count)
     else:
-        return pb.StreamBarsResponse(omissions=pb.OmissionBatch(omissions=omissions_to_messages(event)))
+        omissions = map(omission_to_message, starmap(Omission, event))
+        return pb.StreamBarsResponse(omissions=pb.OmissionBatch(omissions=omissions))
     progress.provider_request_total = request_total
     return pb.StreamBarsResponse(progress=progress)
 

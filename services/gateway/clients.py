@@ -14,7 +14,7 @@ from services.market.errors import MalformedAnswerError
 from services.market.vocabulary import SymbolType
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
-from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omissions_from_messages, regime_from_message
+from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omission_from_message, regime_from_message
 from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc, scorer_service_pb2, scorer_service_pb2_grpc
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from services.gateway.remembered import ScoreRequest
+    from services.market.omission import Omission
     from services.market.regime import Regime
-    from services.market.vocabulary import Reason
 
 NAMED = 5
 """Symbols that a notice names."""
@@ -95,13 +95,13 @@ class ScoredBlock:
         symbols: (symbol,)
         columns: by name, (symbol,) float64; NaN = undefined.
         flags: (symbol,) uint32, bits of `Flag`.
-        omissions: symbols and reasons.
+        omissions: the symbols of the block of bars that have no factors.
     """
 
     symbols: tuple[str, ...]
     columns: dict[str, NDArray[np.float64]]
     flags: NDArray[np.uint32]
-    omissions: tuple[tuple[str, Reason], ...]
+    omissions: tuple[Omission, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,5 +253,5 @@ def _block(message: scorer_service_pb2.FactorBlock, names: Sequence[str]) -> Sco
         symbols=tuple(message.symbols),
         columns=dict(zip(names, np.ascontiguousarray(values.T), strict=True)),
         flags=flags_from_bytes(message.flags, len(message.symbols)),
-        omissions=tuple(omissions_from_messages(message.omissions)),
+        omissions=tuple(map(omission_from_message, message.omissions)),
     )

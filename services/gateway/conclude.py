@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from services.gateway.candidates import Candidates
-    from services.gateway.ledger import Ledger, Omission
+    from services.gateway.ledger import Ledger
     from services.gateway.plans import Plans
     from services.gateway.ranking import Ranking
     from services.gateway.request import ScanRequest
     from services.gateway.scored import Predictions, Scored
     from services.gateway.universe import Attributes
+    from services.market.omission import Omission
     from services.market.scoring import ScoringConfig
 
 RANKED_COLUMNS = ("tech_rating", *SUB_SCORES, "dollar_vol_20", "atr_pct_14", "close")

@@ -69,7 +69,7 @@ class Model:
     features: tuple[str, ...]
     feature_versions: dict[str, int]
     tells_outliers: bool
-    learned_until: date | None
+    learned_until: date | None = None
 
     @classmethod
     def from_metadata(cls, role: str, terms: ModelTerms, message: oip.ModelMetadataResponse) -> Self:

@@ -108,7 +108,7 @@ class ScoringRun:
         elif isinstance(event, BarsVersion):
             await self._take_version(event.version)
         else:
-            omissions = tuple(omission for omission in event if omission[0] in self._requested)
+            omissions = tuple(omission for omission in event if omission.symbol in self._requested)
             await self.drain()
             width = len(self._engine.columns_of(weekly=self._request.include_weekly))
             await self._emit(ScoredBlock((), np.empty((0, width)), np.empty(0, np.uint32), omissions))
@@ -163,5 +163,5 @@ class ScoringRun:
         if not wanted.all():
             symbols = tuple(symbol for symbol in block.symbols if symbol in self._requested)
             block = replace(block, symbols=symbols, values=block.values[wanted], flags=block.flags[wanted])
-        omissions = tuple(omission for omission in block.omissions if omission[0] in self._requested)
+        omissions = tuple(omission for omission in block.omissions if omission.symbol in self._requested)
         return replace(block, omissions=omissions), time.perf_counter() - began

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from services.market.errors import InvalidRequestError
-from services.rpc.wire import flags_to_bytes, matrix_to_bytes, omissions_to_messages, regime_to_message
+from services.rpc.wire import flags_to_bytes, matrix_to_bytes, omission_to_message, regime_to_message
 from services.scorer.bars import FetchState
 from services.scorer.factors.spec import Family
 from services.scorer.factors.weekly import WEEKLY
@@ -110,5 +110,5 @@ def _factor_block(block: ScoredBlock) -> pb.FactorBlock:
         symbols=block.symbols,
         values=matrix_to_bytes(block.values),
         flags=flags_to_bytes(block.flags),
-        omissions=omissions_to_messages(block.omissions),
+        omissions=map(omission_to_message, block.omissions),
     )
