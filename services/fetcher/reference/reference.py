@@ -1,7 +1,8 @@
 """The reference list and the splits: asked for by sessions, shared by all who need them.
 
-A scan as of S takes the newest list that came while an older session than S was the newest one, so that it says the
-same whenever it is done; without such a list the oldest one; without any list one is asked for (ADR 0016).
+A scan as of S takes the list of S where the source can tell it, as files can. Else it takes the newest list that came
+while an older session than S was the newest one, so that it says the same whenever it is done; without such a list the
+oldest one; without any list one is asked for (ADR 0016).
 """
 
 import asyncio
@@ -85,6 +86,9 @@ class Reference:
 
     def _listing(self, as_of: date) -> asyncio.Task[DatedList]:
         async def choose() -> DatedList:
+            dated = await self._source.listed_on(as_of)
+            if dated is not None:
+                return DatedList(as_of, {listing.symbol: listing for listing in dated})
             lists = self._source.lists
             found = await lists.newest(before=as_of) or await lists.oldest()
             if found is None:

@@ -145,6 +145,10 @@ class StoredSource:
         """Return the reference list as the source has it now, each symbol once; see `lists` for those before."""
         return await self._source.listings()
 
+    async def listed_on(self, session: date) -> tuple[Listing, ...] | None:
+        """Return the reference list of a past session; None if the source has none, and `lists` count."""
+        return await self._source.listed_on(session)
+
     async def splits(self, first: date, as_of: date | None = None) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; duplicates and future ones included.
 
