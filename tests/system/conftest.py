@@ -112,11 +112,16 @@ def market() -> Market:
 
 @asynccontextmanager
 async def simulated(
-    market: Market, *, latency_s: float = 0.0, plan: str = "advanced", clock: str = CLOCK
+    market: Market,
+    *,
+    latency_s: float = 0.0,
+    plan: str = "advanced",
+    clock: str = CLOCK,
+    now: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[str]:
-    """Serve the market on a free port; yields the base URL."""
-    now = datetime.fromisoformat(clock).replace(tzinfo=NEW_YORK)
-    app = create_app(market, Terms(KEY, PLANS[plan], latency_s), lambda: now)
+    """Serve the market on a free port; yields the base URL. `now` is a clock that moves, in place of `clock`."""
+    standing = datetime.fromisoformat(clock).replace(tzinfo=NEW_YORK)
+    app = create_app(market, Terms(KEY, PLANS[plan], latency_s), now or (lambda: standing))
     async with serving(app, socket.create_server(("127.0.0.1", 0))) as url:
         yield url
 

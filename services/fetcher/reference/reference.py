@@ -22,6 +22,7 @@ from services.market.sessions import sessions_between
 STALE_SESSIONS: Final = 5
 """Sessions that a list may lie behind a scan; a newer one is asked for then, for the scans to come."""
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -51,7 +52,7 @@ class Reference:
         self._source = source
         self._chosen: LRUCache[object, asyncio.Task[DatedList]] = LRUCache(16)
         self._fetched: LRUCache[object, asyncio.Task[DatedList]] = LRUCache(4)
-        self._splits: LRUCache[object, asyncio.Task[dict[str, tuple[Split, ...]]]] = LRUCache(16)
+        self._splits: LRUCache[tuple[date, date], asyncio.Task[dict[str, tuple[Split, ...]]]] = LRUCache(16)
         self._running: set[asyncio.Task[object]] = set()
 
     def begin(self, first: date, as_of: date) -> tuple[asyncio.Task[object], ...]:
@@ -118,14 +119,18 @@ class Reference:
         known = min(as_of or latest, latest)
 
         async def fetch() -> dict[str, tuple[Split, ...]]:
-            return by_symbol(await self._source.splits(first, known))
+            splits = by_symbol(await self._source.splits(first, known))
+            # Sessions before may have been read without what is listed now: they say the same as after a restart.
+            for key in [key for key in self._splits if key[0] < known]:
+                del self._splits[key]
+            return splits
 
         return self._once(self._splits, (known, first), fetch)
 
     def _once(
         self,
-        cache: MutableMapping[object, asyncio.Task[T]],
-        key: object,
+        cache: MutableMapping[K, asyncio.Task[T]],
+        key: K,
         fetch: Callable[[], Coroutine[None, None, T]],
     ) -> asyncio.Task[T]:
         """Return the one task for `key`; it outlives those who wait for it, and a failure is not remembered."""
