@@ -80,7 +80,7 @@ class BarClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
 
-    async def stream(self, request: BarRequest, within_s: float | None, take: Take) -> FetchEnd:
+    async def stream(self, request: BarRequest, within_s: float, take: Take) -> FetchEnd:
         """Give what comes to `take`, in order; return the end.
 
         Raises:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class BarStream(Protocol):
     """Where panels come from."""
 
-    async def stream(self, request: BarRequest, within_s: float | None, take: Take) -> FetchEnd:
+    async def stream(self, request: BarRequest, within_s: float, take: Take) -> FetchEnd:
         """Give what comes to `take`, in order; return what it came to."""
         ...
 
@@ -60,7 +60,7 @@ class UniverseScorer:
     async def score(
         self,
         request: ScoreRequest,
-        within_s: float | None,
+        within_s: float,
         emit: Emit,
         *,
         include_early: bool = False,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SYMBOL_LIMIT = 20_000
 WEEK_SESSIONS = 5
+DEFAULT_DEADLINE_S = 300.0
+"""Seconds that a call without a deadline may take."""
 MARGIN_S = 0.05
 """Seconds of the deadline that are kept back for the last blocks' way up."""
 
@@ -54,10 +56,10 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
             await context.write(_message(event))
 
         left = context.time_remaining()
-        timeout = None if left is None else max(0.0, left - MARGIN_S)
+        within_s = max(0.0, (DEFAULT_DEADLINE_S if left is None else left) - MARGIN_S)
         asked = ScoreRequest(tuple(request.symbols), request.as_of, request.include_running, request.include_weekly)
         summary = await self._scorer.score(
-            asked, timeout, emit, include_early=request.include_early, known_version=request.known_version
+            asked, within_s, emit, include_early=request.include_early, known_version=request.known_version
         )
         message = pb.ScoreSummary(
             fetch=summary.fetch.message,
