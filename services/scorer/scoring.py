@@ -1,6 +1,6 @@
 """A scoring of a universe: panels in, scored blocks out, in order, computed beside the event loop.
 
-The context ETFs go first, so that the first panel holds SPY, which every symbol's market-relative factors need. What
+The context ETFs go first, so that SPY, which every symbol's market-relative factors need, is there before them. What
 was scored once is remembered: while the fetcher has the same bars, it sends none, and the blocks go out again.
 """
 

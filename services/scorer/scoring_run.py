@@ -98,8 +98,9 @@ class ScoringRun:
         elif isinstance(event, Panel):
             loop = asyncio.get_running_loop()
             if not self._began:
-                self._began = True
-                self.context = await loop.run_in_executor(self._pool, self._find_context, event)
+                # The context comes first, in one panel or, where panels are small, in several.
+                self._began = not set(CONTEXT_SYMBOLS).issuperset(event.symbols)
+                self.context = self.context | await loop.run_in_executor(self._pool, self._find_context, event)
             self._working.append(loop.run_in_executor(self._pool, self._compute, event, self.context))
             if len(self._working) >= BLOCKS_IN_WORK:
                 await self._emit_oldest()

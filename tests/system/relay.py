@@ -58,12 +58,13 @@ class Relay(grpc.GenericRpcHandler):
 
 @asynccontextmanager
 async def relaying(target: str, address: str) -> AsyncIterator[Relay]:
-    """Stand before `target` at a Unix address."""
+    """Stand before `target` at an address; port 0 takes a free one."""
     async with AsyncExitStack() as exits:
-        relay = Relay(await exits.enter_async_context(open_channel(target)), address)
         server = grpc.aio.server(options=[("grpc.http2.max_frame_size", 4 * 1024 * 1024)])
+        port = server.add_insecure_port(address)
+        place = address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+        relay = Relay(await exits.enter_async_context(open_channel(target)), place)
         server.add_generic_rpc_handlers((relay,))
-        server.add_insecure_port(address)
         await server.start()
         exits.push_async_callback(server.stop, None)
         yield relay
