@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +26,7 @@ from tests.inference.conftest import train
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
-    from datetime import date
-from pathlib import Path
+    from pathlib import Path
 
     import xgboost
     from numpy.typing import NDArray
