@@ -54,7 +54,6 @@ def gather(
     columns: Collection[str],
     attributes: Mapping[str, Attributes],
     predictions: Predictions,
-    *,
     everywhere: Flag = NO_FLAG,
 ) -> Candidates:
     """Put together what was scored, with the columns and ranks that the request takes.

@@ -123,14 +123,8 @@ class _Scan:
         request, config = self._context.request, self._context.tools.config
         as_of = date.fromisoformat(listing.as_of)
         ahead = self._context.forecast.ahead_of(as_of)
-        candidates = gather(
-            request,
-            scores.scored,
-            scores.columns,
-            listing.attributes,
-            scores.predictions,
-            everywhere=Flag.LOOK_AHEAD_MODEL if ahead else NO_FLAG,
-        )
+        flag = Flag.LOOK_AHEAD_MODEL if ahead else NO_FLAG
+        candidates = gather(request, scores.scored, scores.columns, listing.attributes, scores.predictions, flag)
         ended = conclude(request, config, candidates, ledger)
         made_by = versions(config.config_hash, scores.columns, self._context.forecast.models)
         fetch = self._fetch_state(listing, universe, scoring)

@@ -1,5 +1,6 @@
 """The series that factors see: bars without gaps, and who has too little of them (scoring.md)."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,16 +78,21 @@ def carry_series(panel: Panel, rules: HistoryRules) -> Series:
         0,
     )
     counts = {Reason.STALE_DATA: missed, Reason.TOO_LITTLE_HISTORY: count}
-    omissions = tuple(
-        Omission(
-            symbol=panel.symbols[j],
-            reason=(reason := Reason(int(reasons[j]))),
-            value=float(counts[reason][j]) if reason in counts else None,
-            close=None if np.isnan(bars[3, -1, j]) else float(bars[3, -1, j]),
-        )
-        for j in np.flatnonzero(reasons)
-    )
+    omissions = tuple(_omissions(panel.symbols, reasons, counts, bars[3, -1]))
     return Series(panel.symbols, bars, first, flags, reasons == 0, omissions)
+
+
+def _omissions(
+    symbols: tuple[str, ...],
+    reasons: NDArray[np.int64],
+    counts: Mapping[Reason, NDArray[np.int64]],
+    closes: NDArray[np.float64],
+) -> Iterator[Omission]:
+    """Give the symbols with a reason, with the count that failed and the last close, where there are any."""
+    for j in np.flatnonzero(reasons):
+        reason = Reason(int(reasons[j]))
+        value = float(counts[reason][j]) if reason in counts else None
+        yield Omission(symbols[j], reason, value, close=None if np.isnan(closes[j]) else float(closes[j]))
 
 
 def read_only(bars: NDArray[np.float64]) -> NDArray[np.float64]:
