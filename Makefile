@@ -57,7 +57,7 @@ lock: setup ## pin the newest versions that pyproject.toml allows
 models: setup ## train the default models anew, on BARS or the real bars beside the checkout
 	$(BIN)/technic train --bars $(or $(BARS),../shared/data/bars_2025.parquet --judge ../shared/data/bars_2017.parquet --judge ../shared/data/bars_2026.parquet) $(ARGS)
 
-golden: setup ## write the golden result of the simulated market anew
+golden: setup ## write the golden results of the simulated market anew
 	$(BIN)/python -m tests.system.golden $$(mktemp -d)
 
 factors-doc: setup ## write docs/factors.md anew from the registry

@@ -93,7 +93,7 @@ class Row:
 class Omission:
     """A symbol that is left out, with the reason; for a filter its name, and the number or text that failed it.
 
-    `close`: USD, None unless the symbol was scored.
+    `value` is a count of sessions where bars were too few or too old. `close`: the last one, USD; None without any.
     """
 
     symbol: str
@@ -144,6 +144,7 @@ class ScanReport:
     `fetch_plan`: None if the budget ended before there was one.
     `shorts`: short candidates, if they are a list of their own. `horizon`: sessions that the style looks ahead.
     `plan_terms`: None if no trade plans were asked for.
+    `restated_symbols`: those that the provider restated since the sessions of the scan were first stored.
     """
 
     scan_id: str
@@ -176,3 +177,4 @@ class ScanReport:
     coverage: Coverage
     fetch_plan: FetchPlan | None
     week_running: bool | None
+    restated_symbols: tuple[str, ...]

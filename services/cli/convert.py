@@ -159,6 +159,7 @@ def to_report(result: pb.ScanResult, rows: Sequence[Row], shorts: Sequence[Row] 
         sessions_wanted=result.sessions_wanted,
         versions={part: result.versions[part] for part in sorted(result.versions)},
         notices=tuple(result.notices),
+        restated_symbols=tuple(result.restated_symbols),
         coverage=_coverage(result.coverage),
         fetch_plan=_fetch_plan(result.fetch_plan) if result.HasField("fetch_plan") else None,
     )

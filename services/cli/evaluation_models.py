@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.cli.training_history import History
-from services.inference.card import read_learned_days
 from services.inference.features import FEATURES
 from services.inference.model import Model
 from services.inference.repository import ModelRepository
-from services.inference.version_folder import CARD_FILE
 from services.market.errors import LocalDataError, ModelUnusableError, UnknownModelError
 from services.market.sessions import to_day_number
 
@@ -53,10 +51,10 @@ class ServedModels:
         for role, model in models.items():
             if odd := sorted(set(model.card.features) - set(names)):
                 raise ModelUnusableError(f"{role} takes {', '.join(odd[:3])}, which are not computed here")
-            learned = read_learned_days((folder / role / str(model.card.version) / CARD_FILE).read_bytes())
-            if learned is None:
+            first, last = model.card.trained_on.first_day, model.card.trained_on.last_day
+            if first is None or last is None:
                 raise ModelUnusableError(f"the card of {role} does not tell which sessions it was trained on")
-            days.append(learned)
+            days.append((first, last))
         return cls(models, min(first for first, _ in days), max(last for _, last in days))
 
     def unseen(self, session_days: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -11,6 +11,8 @@ SERVING: Final = 0
 CONNECTION_FAILED: Final = 2
 CALL_FAILED: Final = 3
 NOT_SERVING: Final = 4
+WATCH_S: Final = 60.0
+"""Seconds after which a server that is still not ready is asked anew."""
 
 
 async def probe(address: str, service: str, timeout_s: float) -> tuple[int, str]:
@@ -40,10 +42,9 @@ async def probe(address: str, service: str, timeout_s: float) -> tuple[int, str]
 
 
 async def becomes_serving(address: str) -> bool:
-    """Wait until the server at `address` is ready; False if it cannot be reached or goes away before."""
+    """Wait until the server at `address` is ready; False if it cannot be reached, goes away or takes too long."""
     async with open_channel(address) as channel:
-        # No deadline of its own: whoever waits has one, and a server that dies breaks the stream.
-        call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=WATCH_S)
         try:
             async for answer in call:
                 if answer.status == health_pb2.HealthCheckResponse.SERVING:

@@ -50,6 +50,7 @@ def to_document(report: ScanReport, *, with_ledger: bool) -> dict[str, Any]:
         "versions": dict(report.versions),
         "coverage": asdict(report.coverage),
         "fetch_plan": None if report.fetch_plan is None else asdict(report.fetch_plan),
+        "restated_symbols": list(report.restated_symbols),
         "notices": list(report.notices),
     }
     known: dict[str, Any] = _finite(document)

@@ -91,7 +91,13 @@ class BarStreams:
         plan = await self._plan(request.symbols, holding, request.until - loop.time())
         refused_before, began = self.sync.refused_count, loop.time()
         stream = _Stream(self, request, replace(window, unreachable=plan.unreachable), plan, emit)
-        missing_count = await stream.run(completed, is_running=is_running)
+        restating = asyncio.create_task(self.source.restated(window.sessions[0], window.sessions[-1]))
+        try:
+            missing_count = await stream.run(completed, is_running=is_running)
+            restated = await restating
+        finally:
+            restating.cancel()
+            await asyncio.gather(restating, return_exceptions=True)
         return StreamSummary(
             as_of=window.sessions[-1],
             ready_count=len(window.sessions) - missing_count,
@@ -102,6 +108,7 @@ class BarStreams:
             ),
             holding=holding,
             plan=stream.plan,
+            restated=tuple(symbol for symbol in request.symbols if symbol in restated),
         )
 
     async def _plan(self, symbols: Sequence[str], holding: Holding, left_s: float) -> FetchPlan:

@@ -13,7 +13,7 @@ from services.fetcher.provider.validity import valid_bars
 from services.fetcher.reference.overlay import file_listings
 from services.fetcher.source import Details, Listing, Pace, SessionBars, SymbolBars
 from services.fetcher.symbols import SymbolIndex
-from services.files.attributes import find_universe, read_attributes
+from services.files.attributes import AttributeBook, find_universe, read_attributes
 from services.files.bars import BarTable
 from services.files.reader import find_files, read_bars
 from services.files.splits import read_splits
@@ -45,7 +45,7 @@ class LocalSource:
         table: the bars.
         columns: (symbol,) int32, numbers of the table's symbols in `index`.
         index: numbers of the symbols.
-        listings: the reference list.
+        book: what is known of the symbols.
         splits: of the symbols, if the bars are raw.
     """
 
@@ -62,14 +62,14 @@ class LocalSource:
         table: BarTable,
         columns: NDArray[np.int32],
         index: SymbolIndex,
-        listings: tuple[Listing, ...],
+        book: AttributeBook,
         splits: tuple[Split, ...],
     ) -> None:
         self._table = table
         self._columns = columns
         self._index = index
         self._place_of = {column: place for place, column in enumerate(columns.tolist())}
-        self._listings = listings
+        self._book = book
         self._splits = splits
 
     @classmethod
@@ -89,9 +89,8 @@ class LocalSource:
         except MalformedAnswerError as error:
             raise LocalDataError(f"{files.bars}: {error.message}") from error
         book = read_attributes(find_universe(files.bars, files.universe))
-        listed = (table.symbols[place] for place in table.listed(table.last_session).tolist())
         splits = () if files.splits is None else read_splits(files.splits, frozenset(table.symbols))
-        return cls(table, columns, index, file_listings(listed, book), splits)
+        return cls(table, columns, index, book, splits)
 
     def __repr__(self) -> str:
         return f"LocalSource({self._table!r})"
@@ -117,7 +116,18 @@ class LocalSource:
 
     async def listings(self) -> tuple[Listing, ...]:
         """Return the symbols with a bar in the files' last sessions, without test issues, sorted."""
-        return self._listings
+        return await self.listed_on(self._table.last_session)
+
+    async def listed_on(self, session: date) -> tuple[Listing, ...]:
+        """Return the symbols with a bar in the last sessions up to one, without test issues, sorted.
+
+        Who was listed later, or not any more, is not among them: what a scan says does not depend on what followed.
+        """
+        return await asyncio.to_thread(self._listed_on, session)
+
+    def _listed_on(self, session: date) -> tuple[Listing, ...]:
+        places = self._table.listed(session).tolist()
+        return file_listings((self._table.symbols[place] for place in places), self._book)
 
     async def splits(self, first: date) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; none for bars that are adjusted already."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 from services.fetcher.stream_events import BarsVersion, EarlyPanel, Event, SymbolState
 from services.fetcher.sync import SyncState
+from services.market.omission import Omission
 from services.market.panel import Panel
-from services.rpc.wire import delimited, number, omissions_to_messages, panel_parts
+from services.rpc.wire import delimited, number, omission_to_message, panel_parts
 from technic.v1 import fetcher_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -74,7 +76,8 @@ def outgoing(event: Event, request_total: int) -> Outgoing:
     elif isinstance(event, SymbolState):
         progress = pb.FetchProgress(symbols_ready=event.ready_count, symbols_wanted=event.wanted_count)
     else:
-        return pb.StreamBarsResponse(omissions=pb.OmissionBatch(omissions=omissions_to_messages(event)))
+        omissions = map(omission_to_message, starmap(Omission, event))
+        return pb.StreamBarsResponse(omissions=pb.OmissionBatch(omissions=omissions))
     progress.provider_request_total = request_total
     return pb.StreamBarsResponse(progress=progress)
 
@@ -101,6 +104,7 @@ def summary_message(summary: StreamSummary, bars: Bars) -> pb.FetchSummary:
         fetch_plan=plan_message(summary.plan),
         memory_hit_count=len(summary.holding.memory),
         store_hit_count=len(summary.holding.stored),
+        restated_symbols=summary.restated,
     )
 
 

@@ -146,6 +146,9 @@ class BarSource(Protocol):
     async def listings(self) -> tuple[Listing, ...]:
         """Return the reference list, each symbol once."""
 
+    async def listed_on(self, session: date) -> tuple[Listing, ...] | None:
+        """Return the reference list of a past session, each symbol once; None if only today's can be asked for."""
+
     async def details(self, symbol: str) -> Details | None:
         """Return what is known of one symbol; None for an unknown one."""
 

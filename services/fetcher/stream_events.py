@@ -68,6 +68,7 @@ class StreamSummary:
         eta_s: seconds until the missing sessions could be there; None if none is, or nothing is known.
         holding: what was there when the request came.
         plan: what was to be asked for, symbols that no session turned out to have included.
+        restated: requested symbols that the source restated since the window was first stored as a whole.
     """
 
     as_of: date
@@ -77,3 +78,4 @@ class StreamSummary:
     eta_s: float | None
     holding: Holding
     plan: FetchPlan
+    restated: tuple[str, ...]

@@ -14,18 +14,20 @@ from services.market.errors import MalformedAnswerError
 from services.market.vocabulary import SymbolType
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
-from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omissions_from_messages, regime_from_message
+from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omission_from_message, regime_from_message
 from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc, scorer_service_pb2, scorer_service_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from services.gateway.remembered import ScoreRequest
+    from services.market.omission import Omission
     from services.market.regime import Regime
-    from services.market.vocabulary import Reason
 
+NAMED = 5
+"""Symbols that a notice names."""
 _TYPES = {member.value: member for member in SymbolType}
 """Types by number: calling the enumeration is four times slower, and a list has 12,500 of them."""
 
@@ -43,6 +45,7 @@ class FetchState:
         symbols_ready: symbols that are there, where they come one by one.
         symbols_wanted: symbols that come one by one; 0 where whole sessions do.
         decided: what it decided to ask for; known at the end.
+        restated: symbols that the provider restated since the window was first stored as a whole; known at the end.
     """
 
     ready_count: int
@@ -53,10 +56,20 @@ class FetchState:
     symbols_ready: int = 0
     symbols_wanted: int = 0
     decided: FetchPlan | None = None
+    restated: tuple[str, ...] = ()
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a reader should know if sessions are missing."""
+        """What a reader should know if sessions are missing, or were restated."""
+        return (*self._missing(), *self._restated())
+
+    def _restated(self) -> Iterator[str]:
+        if self.restated:
+            more = len(self.restated) - NAMED
+            names = ", ".join(self.restated[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+            yield f"restated since these sessions were first stored: {names}; an earlier scan may differ"
+
+    def _missing(self) -> tuple[str, ...]:
         if self.ready_count >= self.wanted_count:
             return ()
         left = "" if self.eta_s is None else f", {_duration(self.eta_s)} left"
@@ -72,13 +85,13 @@ class ScoredBlock:
         symbols: (symbol,)
         columns: by name, (symbol,) float64; NaN = undefined.
         flags: (symbol,) uint32, bits of `Flag`.
-        omissions: symbols and reasons.
+        omissions: the symbols of the block of bars that have no factors.
     """
 
     symbols: tuple[str, ...]
     columns: dict[str, NDArray[np.float64]]
     flags: NDArray[np.uint32]
-    omissions: tuple[tuple[str, Reason], ...]
+    omissions: tuple[Omission, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +242,7 @@ def _fetch_state(message: fetcher_service_pb2.FetchProgress | fetcher_service_pb
         eta_s=message.eta_seconds if message.HasField("eta_seconds") else None,
         plan=message.plan,
         decided=_plan(message.fetch_plan),
+        restated=tuple(message.restated_symbols),
     )
 
 
@@ -247,5 +261,5 @@ def _block(message: scorer_service_pb2.FactorBlock, names: Sequence[str]) -> Sco
         symbols=tuple(message.symbols),
         columns=dict(zip(names, np.ascontiguousarray(values.T), strict=True)),
         flags=flags_from_bytes(message.flags, len(message.symbols)),
-        omissions=tuple(omissions_from_messages(message.omissions)),
+        omissions=tuple(map(omission_from_message, message.omissions)),
     )

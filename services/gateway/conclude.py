@@ -5,24 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from services.gateway import cross_section, plans
 from services.gateway.ranking import rank, rate_by
 from services.gateway.result_hash import SUB_SCORES
+from services.market.vocabulary import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from services.gateway.candidates import Candidates
-    from services.gateway.ledger import Ledger, Omission
+    from services.gateway.ledger import Ledger
     from services.gateway.plans import Plans
     from services.gateway.ranking import Ranking
     from services.gateway.request import ScanRequest
     from services.gateway.scored import Predictions, Scored
     from services.gateway.universe import Attributes
+    from services.market.omission import Omission
     from services.market.scoring import ScoringConfig
 
 RANKED_COLUMNS = ("tech_rating", *SUB_SCORES, "dollar_vol_20", "atr_pct_14", "close")
 """Columns that ranking reads; putting blocks together copies, so of all 90 only these and the requested are taken."""
+
+NO_FLAG = Flag(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ def gather(
     columns: Collection[str],
     attributes: Mapping[str, Attributes],
     predictions: Predictions,
+    everywhere: Flag = NO_FLAG,
 ) -> Candidates:
     """Put together what was scored, with the columns and ranks that the request takes.
 
@@ -57,12 +64,14 @@ def gather(
         columns: names of the blocks' columns; empty if no block came.
         attributes: by symbol.
         predictions: of the models, in the order of the blocks.
+        everywhere: flags that all of them get.
     """
     asked = (*request.factors, *request.selection.columns)
     planned = plans.COLUMNS if request.plans else ()
     read = dict.fromkeys((*RANKED_COLUMNS, *asked, *cross_section.inputs(asked), *planned))
     names = tuple(name for name in read if name in columns) or RANKED_COLUMNS
     candidates = scored.candidates(names, attributes, predictions)
+    candidates = replace(candidates, flags=candidates.flags | np.uint32(everywhere))
     if not columns:
         return candidates
     ranks = cross_section.ranks(asked, candidates.columns, candidates.sectors)

@@ -64,10 +64,16 @@ class ScanContext:
     @property
     def left_s(self) -> float:
         """Seconds left up to the last block: ranking and sending the rows are paid from the budget, too."""
-        budget_s = self.request.budget_s
-        return max(0.0, budget_s - min(RESERVE_S, RESERVE_SHARE * budget_s) - self.tracker.elapsed())
+        return self._left_s(self._reserve_s)
 
     @property
     def forecast_s(self) -> float:
         """Seconds left for the models, which may take half of what is kept back."""
-        return self.left_s + RESERVE_S / 2
+        return self._left_s(self._reserve_s / 2)
+
+    @property
+    def _reserve_s(self) -> float:
+        return min(RESERVE_S, RESERVE_SHARE * self.request.budget_s)
+
+    def _left_s(self, kept_s: float) -> float:
+        return max(0.0, self.request.budget_s - kept_s - self.tracker.elapsed())

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.gateway.candidates import Candidates, Floats
-from services.gateway.ledger import Omission
 from services.gateway.selection import Filter, Selection
+from services.market.omission import Omission
 from services.market.trading import Profile
 from services.market.vocabulary import Reason
 

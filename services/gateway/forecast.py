@@ -12,6 +12,7 @@ from services.market.errors import ServiceUnavailableError, TechnicError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from services.gateway.alphas import AlphaStream, InferenceClient
     from services.gateway.clients import ScoredBlock
@@ -86,6 +87,10 @@ class Forecast:
                 self._give_up(error)
                 break
         return NOTHING
+
+    def ahead_of(self, as_of: date) -> tuple[Model, ...]:
+        """Return the models that learned from sessions after `as_of`: they know what followed."""
+        return tuple(model for model in self.models if model.looks_ahead(as_of))
 
     async def close(self) -> None:
         """End what is still on its way."""

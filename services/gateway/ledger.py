@@ -2,29 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from services.market.omission import Omission
 from services.market.vocabulary import Reason
-
-
-class Omission(NamedTuple):
-    """A symbol left out. A tuple and no dataclass: a profile makes thousands of them.
-
-    Attributes:
-        symbol: as requested.
-        reason: the first that was found.
-        value: the number that failed a filter, or None.
-        filter: name of what failed; empty if no filter did.
-        attribute: the text that failed a filter, or empty.
-        close: USD, of a symbol that was scored, or None.
-    """
-
-    symbol: str
-    reason: Reason
-    value: float | None = None
-    filter: str = ""
-    attribute: str = ""
-    close: float | None = None
 
 
 class Ledger:

@@ -9,8 +9,8 @@ from services.gateway.ledger import counts
 from services.gateway.result_hash import SUB_SCORES
 from services.gateway.universe import Attributes, FetchPlan
 from services.market.vocabulary import Reason
-from services.rpc.wire import number, regime_to_message
-from technic.v1 import fetcher_service_pb2, vocabulary_pb2
+from services.rpc.wire import number, omission_to_message, regime_to_message
+from technic.v1 import fetcher_service_pb2
 from technic.v1 import gateway_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from services.gateway.ledger import Omission
     from services.gateway.outcome import Accepted, Outcome, Preview
     from services.gateway.plans import Plans
     from services.gateway.progress import Progress
@@ -150,7 +149,7 @@ def result(
             pb.OmissionCount(reason=number(reason), count=count, filter=name)
             for (reason, name), count in by_reason.items()
         ],
-        omissions=[_omission(omission) for omission in omissions] if request.include_ledger else [],
+        omissions=[omission_to_message(omission) for omission in omissions] if request.include_ledger else [],
         regime=regime_to_message(outcome.regime),
         result_hash=outcome.hash,
         timings=[pb.StageTiming(stage=stage, seconds=seconds) for stage, seconds in timings.items()],
@@ -167,6 +166,7 @@ def result(
         style=request.style,
         horizon=outcome.horizon,
         plan_terms=pb.PlanTerms(**asdict(outcome.plans.terms)) if outcome.plans else None,
+        restated_symbols=fetch.restated,
         coverage=pb.AttributeCoverage(**outcome.coverage._asdict()),
     )
     return pb.ScanUniverseResponse(result=message)
@@ -180,15 +180,4 @@ def _fetch_plan(plan: FetchPlan | None) -> fetcher_service_pb2.FetchPlan | None:
         symbol_call_count=plan.symbol_count,
         reason=plan.reason,
         least_seconds=plan.least_s,
-    )
-
-
-def _omission(omission: Omission) -> vocabulary_pb2.Omission:
-    return vocabulary_pb2.Omission(
-        symbol=omission.symbol,
-        reason=number(omission.reason),
-        value=omission.value,
-        filter=omission.filter,
-        attribute=omission.attribute,
-        close=omission.close,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -57,6 +58,7 @@ class Model:
         features: names of the factors that it takes, in its order.
         feature_versions: versions of those factors' formulas, those that are known.
         tells_outliers: whether it tells which rows are out of distribution.
+        learned_until: last session whose bars it has seen; None if its server does not tell.
     """
 
     role: str
@@ -67,13 +69,15 @@ class Model:
     features: tuple[str, ...]
     feature_versions: dict[str, int]
     tells_outliers: bool
+    learned_until: date | None = None
 
     @classmethod
     def from_metadata(cls, role: str, terms: ModelTerms, message: oip.ModelMetadataResponse) -> Self:
         """Read a description; what is not in the protocol itself stands among the properties, as our server puts it.
 
         Raises:
-            ModelUnusableError: nobody tells the order of the features, or the model has no such output.
+            ModelUnusableError: nobody tells the order of the features, the model has no such output, or what it tells
+                to have learned from is no session.
         """
         card, outputs = message.properties, [tensor.name for tensor in message.outputs]
         if outputs and terms.output not in outputs:
@@ -97,6 +101,7 @@ class Model:
             features=tuple(name.partition("@")[0] for name in features),
             feature_versions={name: int(version) for name, _, version in versioned},
             tells_outliers=OUT_OF_DISTRIBUTION in outputs,
+            learned_until=_day(terms.name, card.get("learned_until", "")),
         )
 
     def __str__(self) -> str:
@@ -104,6 +109,10 @@ class Model:
         device = "" if self.device == "cpu" else self.device
         name = "@".join(filter(None, (self.terms.name, self.version)))
         return " ".join(filter(None, (name, self.sha256, device)))
+
+    def looks_ahead(self, as_of: date) -> bool:
+        """Tell whether it learned from sessions after `as_of`; not if its server does not tell."""
+        return self.learned_until is not None and as_of < self.learned_until
 
     def requests(self, factors: Mapping[str, NDArray[np.float64]], row_count: int) -> Iterator[oip.ModelInferRequest]:
         """Give the requests for a block, of at most ROW_LIMIT rows each, without ids.
@@ -156,6 +165,13 @@ class Model:
                 f"model {self.terms.name} answers {len(values)} values of {name} for {row_count} rows"
             )
         return values
+
+
+def _day(name: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise ModelUnusableError(f"the server of model {name} says learned_until {text[:20]!r}: no date") from None
 
 
 def check_features(models: Sequence[Model], columns: Mapping[str, int]) -> None:

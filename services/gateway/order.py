@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from services.gateway.candidates import Candidates, Floats
 from services.gateway.filters import known
-from services.gateway.ledger import Omission
 from services.gateway.selection import TEXTS, Sort
+from services.market.omission import Omission
 from services.market.vocabulary import Reason
 
 Rows = NDArray[np.int64]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from services.gateway.candidates import Candidates
     from services.gateway.clients import FetchState
-    from services.gateway.ledger import Omission
     from services.gateway.plans import Plans
     from services.gateway.ranking import Ranking
     from services.gateway.universe import Coverage, Listing, Universe
+    from services.market.omission import Omission
     from services.market.regime import Regime
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from services.gateway.candidates import Candidates, Floats
 from services.gateway.filters import select
-from services.gateway.ledger import Omission
 from services.gateway.order import bound_sectors, ordered
 from services.gateway.selection import EVERYTHING, Selection, Sort
+from services.market.omission import Omission
 from services.market.scoring import FlagThresholds, RatingWeights, ScoringConfig
 from services.market.signals import signals
 from services.market.trading import Profile, Style

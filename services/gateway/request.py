@@ -3,7 +3,7 @@
 import difflib
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.gateway.selection import EVERYTHING, NUMBERS, TEXTS, Filter, PlanOptions, Selection, Sort
 from services.market.errors import InvalidRequestError
@@ -16,6 +16,8 @@ from technic.v1 import gateway_service_pb2 as pb
 SYMBOL_LIMIT = 20_000
 BUDGET_LIMIT_S = 3600.0
 DEFAULT_BUDGET_S = 90.0
+DEADLINE_MARGIN_S = 0.1
+"""Seconds of a call that a budget leaves for the last message, or half of what there is if that is less."""
 DEFAULT_TOP_COUNT = 100
 FILTER_LIMIT = 100
 ACCOUNT_LIMIT_USD = 1e12
@@ -98,6 +100,14 @@ def parse(message: pb.ScanUniverseRequest, config: ScoringConfig) -> ScanRequest
         selection=_selection(message),
         plans=_plans(message.plans) if message.HasField("plans") else None,
     )
+
+
+def within(request: ScanRequest, left_s: float | None) -> ScanRequest:
+    """Return a request whose budget is no longer than the call that brought it; `left_s` is None without a deadline."""
+    if left_s is None:
+        return request
+    ends_s = max(0.0, left_s - DEADLINE_MARGIN_S, left_s / 2)
+    return replace(request, budget_s=min(request.budget_s, ends_s))
 
 
 def require_names(request: ScanRequest, columns: Collection[str]) -> None:

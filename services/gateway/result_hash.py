@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.gateway.candidates import Candidates
-from services.gateway.ledger import Omission
 from services.gateway.models import Model
 from services.gateway.ranking import Ranking
+from services.market.omission import Omission
 from services.market.weeks import WEEKLY_PREFIX
 
 SUB_SCORES = ("trend_score", "momentum_score", "volume_score", "oscillator_score", "breakout_score")

@@ -17,7 +17,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from services.gateway.clients import FetchState
-from services.gateway.conclude import conclude, gather
+from services.gateway.conclude import NO_FLAG, conclude, gather
 from services.gateway.context import ScanContext
 from services.gateway.forecast import Forecast
 from services.gateway.ledger import Ledger
@@ -28,6 +28,7 @@ from services.gateway.scoring import UniverseScoring
 from services.gateway.universe import choose, coverage, resolve, unfiltered
 from services.market.errors import BudgetSpentError
 from services.market.regime import Regime
+from services.market.vocabulary import Flag
 from services.market.weeks import WEEKLY_SESSIONS, week_is_running
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from services.gateway.clients import Scoring
     from services.gateway.context import Emit, Tools
+    from services.gateway.models import Model
     from services.gateway.progress import Tracker
     from services.gateway.request import ScanRequest
     from services.gateway.universe import Coverage, Listing, Universe
@@ -120,11 +122,14 @@ class _Scan:
         began = self._tracker.elapsed()
         self._tracker.enter(Stage.RANK, len(universe.symbols))
         request, config = self._context.request, self._context.tools.config
-        candidates = gather(request, scores.scored, scores.columns, listing.attributes, scores.predictions)
+        as_of = date.fromisoformat(listing.as_of)
+        ahead = self._context.forecast.ahead_of(as_of)
+        flag = Flag.LOOK_AHEAD_MODEL if ahead else NO_FLAG
+        candidates = gather(request, scores.scored, scores.columns, listing.attributes, scores.predictions, flag)
         ended = conclude(request, config, candidates, ledger)
         made_by = versions(config.config_hash, scores.columns, self._context.forecast.models)
         fetch, known = self._fetch_state(listing, universe, scoring), coverage(universe, listing)
-        week_running = week_is_running(date.fromisoformat(listing.as_of)) if request.weekly else None
+        week_running = week_is_running(as_of) if request.weekly else None
         outcome = Outcome(
             listing=listing,
             universe=universe,
@@ -141,6 +146,7 @@ class _Scan:
                 *self._context.forecast.notices,
                 *listing.notices,
                 *fetch.notices,
+                *(_looks_ahead(model, listing.as_of) for model in ahead),
                 *_remarks(request, known, listing, week_running=week_running),
             ),
             coverage=known,
@@ -157,6 +163,10 @@ class _Scan:
                 return FetchState(0, 0, requests)
             return FetchState(self._tracker.ready_count, self._tracker.wanted_count, requests)
         return replace(scoring.fetch, request_total=scoring.fetch.request_total - listing.request_total)
+
+
+def _looks_ahead(model: Model, as_of: str) -> str:
+    return f"{model.terms.name} learned from sessions up to {model.learned_until}: as of {as_of} it knows what followed"
 
 
 def _remarks(request: ScanRequest, known: Coverage, listing: Listing, *, week_running: bool | None) -> Iterator[str]:

@@ -13,7 +13,6 @@ import structlog
 
 from services.gateway import cross_section
 from services.gateway.clients import EarlyBlock, FetchState, Header, RowsVersion, ScoredBlock
-from services.gateway.ledger import Omission
 from services.gateway.previews import Previews
 from services.gateway.progress import Stage
 from services.gateway.remembered import Remembered, ScoreRequest
@@ -142,8 +141,8 @@ class UniverseScoring:
         if self._tracker.stage is not Stage.SCORE:
             self._tracker.timed("fetch", self._began)
             self._tracker.enter(Stage.SCORE, self._total_count)
-        for symbol, reason in block.omissions:
-            self._ledger.omit(Omission(symbol, reason))
+        for omission in block.omissions:
+            self._ledger.omit(omission)
         self.scored.add(block)
         self._tracker.scored(len(block.symbols) + len(block.omissions), len(block.symbols))
         if not predicted:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from services.gateway import messages
 from services.gateway.outcome import Accepted, Preview
 from services.gateway.progress import Tracker
-from services.gateway.request import parse
+from services.gateway.request import parse, within
 from services.market.errors import OverloadedError
 from services.rpc import logs
 from technic.v1 import gateway_service_pb2 as pb
@@ -45,7 +45,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
     ) -> None:
         """Rank the universe within a time budget."""
         tracker = Tracker()
-        parsed = parse(request, self._scanner.config)
+        parsed = within(parse(request, self._scanner.config), context.time_remaining())
         if self._running >= self._scan_limit:
             raise OverloadedError(f"{self._running} scans are running: ask again in a second", retry_after_s=1.0)
         self._running += 1

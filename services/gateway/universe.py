@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from services.gateway.ledger import Omission
 from services.gateway.request import ScanRequest, spelled
 from services.gateway.selection import Selection
 from services.market import sectors
+from services.market.omission import Omission
 from services.market.universe import find_symbol
 from services.market.vocabulary import Reason, SymbolType
 

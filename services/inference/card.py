@@ -1,6 +1,5 @@
 """A model's card: what the model predicts, from which features, how it was made, and which bytes hold it."""
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +11,19 @@ from services.market.errors import ModelUnusableError
 
 FEATURE = re.compile(r"[a-z][a-z0-9_]*@[1-9][0-9]*")
 Bound = Annotated[float, Field(allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """What a model learned from, as far as anybody but people reads it.
+
+    Attributes:
+        first_day: first session of the bars; None if the card does not tell.
+        last_day: last session of the bars, those that only labels look at included; None if the card does not tell.
+    """
+
+    first_day: date | None = None
+    last_day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,7 @@ class Card:
         scale: return that a unit of the learned label was found to be worth; part of the booster's leaves already.
         feature_ranges: (column,) quantiles 0.005 and 0.995 of the feature in the rows learned from, missing values left
             out, in the factor's unit; empty if the card does not tell.
+        trained_on: the bars that it learned from.
     """
 
     name: str
@@ -40,6 +53,7 @@ class Card:
     training: Annotated[str, Field(min_length=1)]
     scale: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     feature_ranges: tuple[tuple[Bound, Bound], ...] = ()
+    trained_on: TrainedOn = TrainedOn()
 
     def __post_init__(self) -> None:
         odd = [feature for feature in self.features if not FEATURE.fullmatch(feature)]
@@ -58,8 +72,13 @@ class Card:
         return tuple(feature.partition("@")[0] for feature in self.features)
 
     def facts(self) -> dict[str, str]:
-        """Return the card as texts, for a model's description; features are separated by commas."""
-        return {
+        """Return the card as texts, for a model's description; features are separated by commas.
+
+        `learned_until`, the last session whose bars the model has seen, is there if the card tells.
+        """
+        last_day = self.trained_on.last_day
+        learned = {} if last_day is None else {"learned_until": last_day.isoformat()}
+        return learned | {
             "version": str(self.version),
             "horizon_sessions": str(self.horizon_sessions),
             "features": ",".join(self.features),
@@ -85,12 +104,3 @@ def read_card(content: bytes) -> Card:
         fault = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(("card.json", *map(str, fault["loc"])))
         raise ModelUnusableError(f"{place}: {fault['msg']}") from None
-
-
-def read_learned_days(content: bytes) -> tuple[date, date] | None:
-    """Read from a card's JSON the first and last session of the bars that its model learned from, if it tells."""
-    trained_on = json.loads(content).get("trained_on", {})
-    try:
-        return date.fromisoformat(trained_on["first_day"]), date.fromisoformat(trained_on["last_day"])
-    except (KeyError, TypeError, ValueError):
-        return None

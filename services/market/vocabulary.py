@@ -63,6 +63,7 @@ class Flag(IntFlag):
     SUSPECT_DATA = 1 << 12
     PROVISIONAL = 1 << 13
     OUT_OF_DISTRIBUTION = 1 << 14
+    LOOK_AHEAD_MODEL = 1 << 15
 
 
 class Signal(IntEnum):

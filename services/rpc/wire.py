@@ -1,6 +1,5 @@
 """Arrays on the wire: panels as bar blocks, matrices as bytes, sets as numbers."""
 
-from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.market.errors import MalformedAnswerError
+from services.market.omission import Omission
 from services.market.panel import FIELDS, Panel
 from services.market.regime import Regime
 from services.market.vocabulary import Reason, Trend, Volatility
@@ -108,14 +108,28 @@ def number(member: IntEnum) -> Any:  # noqa: ANN401  # the stubs declare each pr
     return int(member)
 
 
-def omissions_to_messages(omissions: Iterable[tuple[str, Reason]]) -> list[vocabulary_pb2.Omission]:
-    """Write omissions as messages; the numbers of `Reason` are those of `OmissionReason`."""
-    return [vocabulary_pb2.Omission(symbol=symbol, reason=number(reason)) for symbol, reason in omissions]
+def omission_to_message(omission: Omission) -> vocabulary_pb2.Omission:
+    """Write an omission; the numbers of `Reason` are those of `OmissionReason`."""
+    return vocabulary_pb2.Omission(
+        symbol=omission.symbol,
+        reason=number(omission.reason),
+        value=omission.value,
+        filter=omission.filter,
+        attribute=omission.attribute,
+        close=omission.close,
+    )
 
 
-def omissions_from_messages(messages: Iterable[vocabulary_pb2.Omission]) -> list[tuple[str, Reason]]:
-    """Read omissions from their messages."""
-    return [(message.symbol, Reason(message.reason)) for message in messages]
+def omission_from_message(message: vocabulary_pb2.Omission) -> Omission:
+    """Read an omission."""
+    return Omission(
+        symbol=message.symbol,
+        reason=Reason(message.reason),
+        value=message.value if message.HasField("value") else None,
+        filter=message.filter,
+        attribute=message.attribute,
+        close=message.close if message.HasField("close") else None,
+    )
 
 
 def regime_to_message(regime: Regime) -> vocabulary_pb2.Regime:

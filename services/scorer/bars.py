@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import grpc
 
 from services.market.errors import MalformedAnswerError
+from services.market.omission import Omission
 from services.market.panel import Panel
-from services.market.vocabulary import Reason
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
-from services.rpc.wire import omissions_from_messages, panel_from_block
+from services.rpc.wire import omission_from_message, panel_from_block
 from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class FetchEnd:
     message: fetcher_service_pb2.FetchSummary
 
 
-Event = FetchState | Panel | EarlyPanel | BarsVersion | tuple[tuple[str, Reason], ...]
+Event = FetchState | Panel | EarlyPanel | BarsVersion | tuple[Omission, ...]
 """What comes on a stream of bars: progress, panels, early ones, the version of panels, omissions."""
 Take = Callable[[Event], Awaitable[None]]
 
@@ -80,7 +80,7 @@ class BarClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
 
-    async def stream(self, request: BarRequest, within_s: float | None, take: Take) -> FetchEnd:
+    async def stream(self, request: BarRequest, within_s: float, take: Take) -> FetchEnd:
         """Give what comes to `take`, in order; return the end.
 
         Raises:
@@ -107,7 +107,7 @@ class BarClient:
                 elif kind == "version":
                     await take(BarsVersion(event.version.version))
                 elif kind == "omissions":
-                    await take(tuple(omissions_from_messages(event.omissions.omissions)))
+                    await take(tuple(map(omission_from_message, event.omissions.omissions)))
                 elif kind == "summary":
                     return FetchEnd(event.summary)
         except grpc.aio.AioRpcError as error:

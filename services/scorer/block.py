@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.market.omission import Omission
 from services.market.panel import Panel
-from services.market.vocabulary import Flag, Reason
+from services.market.vocabulary import Flag
 from services.scorer.engine import FactorEngine
 from services.scorer.quality import suspect_flags
 from services.scorer.rating import factor_flags, rate
@@ -27,7 +28,7 @@ class ScoredBlock:
     symbols: tuple[str, ...]
     values: NDArray[np.float64]
     flags: NDArray[np.uint32]
-    omissions: tuple[tuple[str, Reason], ...]
+    omissions: tuple[Omission, ...]
 
 
 def score_panel(

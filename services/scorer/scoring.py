@@ -1,6 +1,6 @@
 """A scoring of a universe: panels in, scored blocks out, in order, computed beside the event loop.
 
-The context ETFs go first, so that the first panel holds SPY, which every symbol's market-relative factors need. What
+The context ETFs go first, so that SPY, which every symbol's market-relative factors need, is there before them. What
 was scored once is remembered: while the fetcher has the same bars, it sends none, and the blocks go out again.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class BarStream(Protocol):
     """Where panels come from."""
 
-    async def stream(self, request: BarRequest, within_s: float | None, take: Take) -> FetchEnd:
+    async def stream(self, request: BarRequest, within_s: float, take: Take) -> FetchEnd:
         """Give what comes to `take`, in order; return what it came to."""
         ...
 
@@ -60,7 +60,7 @@ class UniverseScorer:
     async def score(
         self,
         request: ScoreRequest,
-        within_s: float | None,
+        within_s: float,
         emit: Emit,
         *,
         include_early: bool = False,

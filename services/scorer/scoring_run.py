@@ -98,8 +98,9 @@ class ScoringRun:
         elif isinstance(event, Panel):
             loop = asyncio.get_running_loop()
             if not self._began:
-                self._began = True
-                self.context = await loop.run_in_executor(self._pool, self._find_context, event)
+                # The context comes first, in one panel or, where panels are small, in several.
+                self._began = not set(CONTEXT_SYMBOLS).issuperset(event.symbols)
+                self.context = self.context | await loop.run_in_executor(self._pool, self._find_context, event)
             self._working.append(loop.run_in_executor(self._pool, self._compute, event, self.context))
             if len(self._working) >= BLOCKS_IN_WORK:
                 await self._emit_oldest()
@@ -108,7 +109,7 @@ class ScoringRun:
         elif isinstance(event, BarsVersion):
             await self._take_version(event.version)
         else:
-            omissions = tuple(omission for omission in event if omission[0] in self._requested)
+            omissions = tuple(omission for omission in event if omission.symbol in self._requested)
             await self.drain()
             width = len(self._engine.columns_of(weekly=self._request.include_weekly))
             await self._emit(ScoredBlock((), np.empty((0, width)), np.empty(0, np.uint32), omissions))
@@ -163,5 +164,5 @@ class ScoringRun:
         if not wanted.all():
             symbols = tuple(symbol for symbol in block.symbols if symbol in self._requested)
             block = replace(block, symbols=symbols, values=block.values[wanted], flags=block.flags[wanted])
-        omissions = tuple(omission for omission in block.omissions if omission[0] in self._requested)
+        omissions = tuple(omission for omission in block.omissions if omission.symbol in self._requested)
         return replace(block, omissions=omissions), time.perf_counter() - began

@@ -1,10 +1,12 @@
 """The series that factors see: bars without gaps, and who has too little of them (scoring.md)."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.market.omission import Omission
 from services.market.panel import Panel
 from services.market.scoring import HistoryRules
 from services.market.vocabulary import Flag, Reason
@@ -21,7 +23,7 @@ class Series:
         first: (symbol,) int64, session of the first bar; -1: none.
         flags: (symbol,) uint32 bit set of `Flag`.
         scored: (symbol,) bool; False for an omission, whose bars mean nothing.
-        omissions: symbol and reason, in the panel's order.
+        omissions: in the panel's order, with the last close and the count that failed, where there are any.
     """
 
     symbols: tuple[str, ...]
@@ -29,7 +31,7 @@ class Series:
     first: NDArray[np.int64]
     flags: NDArray[np.uint32]
     scored: NDArray[np.bool_]
-    omissions: tuple[tuple[str, Reason], ...]
+    omissions: tuple[Omission, ...]
 
     def closes(self) -> dict[str, NDArray[np.float64]]:
         """Give the carried closes, (session,) float64, USD, of each scored symbol."""
@@ -75,8 +77,22 @@ def carry_series(panel: Panel, rules: HistoryRules) -> Series:
         [int(Reason.NO_DATA), int(Reason.STALE_DATA), int(Reason.TOO_LITTLE_HISTORY)],
         0,
     )
-    omissions = tuple((panel.symbols[j], Reason(int(reasons[j]))) for j in np.flatnonzero(reasons))
+    counts = {Reason.STALE_DATA: missed, Reason.TOO_LITTLE_HISTORY: count}
+    omissions = tuple(_omissions(panel.symbols, reasons, counts, bars[3, -1]))
     return Series(panel.symbols, bars, first, flags, reasons == 0, omissions)
+
+
+def _omissions(
+    symbols: tuple[str, ...],
+    reasons: NDArray[np.int64],
+    counts: Mapping[Reason, NDArray[np.int64]],
+    closes: NDArray[np.float64],
+) -> Iterator[Omission]:
+    """Give the symbols with a reason, with the count that failed and the last close, where there are any."""
+    for j in np.flatnonzero(reasons):
+        reason = Reason(int(reasons[j]))
+        value = float(counts[reason][j]) if reason in counts else None
+        yield Omission(symbols[j], reason, value, close=None if np.isnan(closes[j]) else float(closes[j]))
 
 
 def read_only(bars: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -94,5 +110,5 @@ def _unscored(panel: Panel, reason: Reason) -> Series:
         np.full(symbols, -1),
         np.zeros(symbols, np.uint32),
         np.zeros(symbols, np.bool_),
-        tuple((symbol, reason) for symbol in panel.symbols),
+        tuple(Omission(symbol, reason) for symbol in panel.symbols),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from services.market.errors import InvalidRequestError
-from services.rpc.wire import flags_to_bytes, matrix_to_bytes, omissions_to_messages, regime_to_message
+from services.rpc.wire import flags_to_bytes, matrix_to_bytes, omission_to_message, regime_to_message
 from services.scorer.bars import FetchState
 from services.scorer.factors.spec import Family
 from services.scorer.factors.weekly import WEEKLY
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SYMBOL_LIMIT = 20_000
 WEEK_SESSIONS = 5
+DEFAULT_DEADLINE_S = 300.0
+"""Seconds that a call without a deadline may take."""
 MARGIN_S = 0.05
 """Seconds of the deadline that are kept back for the last blocks' way up."""
 
@@ -54,10 +56,10 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
             await context.write(_message(event))
 
         left = context.time_remaining()
-        timeout = None if left is None else max(0.0, left - MARGIN_S)
+        within_s = max(0.0, (DEFAULT_DEADLINE_S if left is None else left) - MARGIN_S)
         asked = ScoreRequest(tuple(request.symbols), request.as_of, request.include_running, request.include_weekly)
         summary = await self._scorer.score(
-            asked, timeout, emit, include_early=request.include_early, known_version=request.known_version
+            asked, within_s, emit, include_early=request.include_early, known_version=request.known_version
         )
         message = pb.ScoreSummary(
             fetch=summary.fetch.message,
@@ -110,5 +112,5 @@ def _factor_block(block: ScoredBlock) -> pb.FactorBlock:
         symbols=block.symbols,
         values=matrix_to_bytes(block.values),
         flags=flags_to_bytes(block.flags),
-        omissions=omissions_to_messages(block.omissions),
+        omissions=map(omission_to_message, block.omissions),
     )

@@ -95,6 +95,9 @@ class FakeSource:
         self.asked["running"] += 1
         return self._bars_of(session)
 
+    async def listed_on(self, session: date) -> None:
+        """Return None: there is today's list only."""
+
     async def listings(self) -> tuple[Listing, ...]:
         """Return the listed symbols."""
         self.asked["listings"] += 1

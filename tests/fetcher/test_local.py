@@ -209,6 +209,8 @@ async def test_only_symbols_of_the_last_300_sessions_are_listed(write: Callable[
     path = write({"symbol": [row[0] for row in rows], "date": [row[1] for row in rows], **one_price})
     source, index = await open_bars(path)
     assert [one.symbol for one in await source.listings()] == ["A", "EDGE"]
+    assert [one.symbol for one in await source.listed_on(days[299])] == ["A", "EDGE", "OLD"]
+    assert [one.symbol for one in await source.listed_on(days[0])] == ["A", "OLD"]
     assert set(await closes(source, index, days[0])) == {"OLD", "A"}
 
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -303,6 +304,16 @@ def test_a_model_is_named_with_its_version_its_hash_and_a_device_that_is_no_cpu(
     assert str(Model.from_metadata("alpha_5", terms, on_gpu)) == "alpha_5@2 ab cuda"
     assert str(Model.from_metadata("alpha_5", terms, metadata(properties={}))) == "alpha_5@2"
     assert str(Model.from_metadata("alpha_5", terms, metadata(properties={}, versions=[]))) == "alpha_5"
+
+
+def test_a_model_looks_ahead_of_sessions_before_the_last_one_that_it_has_seen() -> None:
+    told = metadata(properties={"version": "2", "learned_until": "2025-07-09"})
+    model = Model.from_metadata("alpha_5", ModelTerms("alpha_5"), told)
+    assert [model.looks_ahead(date(2025, 7, day)) for day in (8, 9, 10)] == [True, False, False]
+    silent = Model.from_metadata("alpha_5", ModelTerms("alpha_5"), metadata())
+    assert not silent.looks_ahead(date(2025, 7, 8))
+    with pytest.raises(ModelUnusableError, match="says learned_until 'lately': no date"):
+        Model.from_metadata("alpha_5", ModelTerms("alpha_5"), metadata(properties={"learned_until": "lately"}))
 
 
 @pytest.mark.parametrize("terms", [ModelTerms("alpha_5"), ModelTerms("alpha_5", VERSIONED)])

@@ -8,12 +8,13 @@ import numpy as np
 
 from services.gateway.clients import ScoredBlock
 from services.gateway.conclude import RANKED_COLUMNS, Conclusion, conclude, gather
-from services.gateway.ledger import Ledger, Omission
+from services.gateway.ledger import Ledger
 from services.gateway.plans import COLUMNS
 from services.gateway.request import ScanRequest
 from services.gateway.scored import Predictions, Scored
 from services.gateway.selection import Filter, PlanOptions, Selection, Sort
 from services.gateway.universe import Attributes, Listing, Universe, choose
+from services.market.omission import Omission
 from services.market.scoring import ScoringConfig
 from services.market.vocabulary import DEFAULT_TYPES, Reason, SymbolType
 
@@ -83,11 +84,11 @@ def score(
         there = tuple(symbol for symbol in block if symbol not in failed)
         matrix = values.normal(20, 20, (len(NAMES), len(there)))
         matrix[values.random(matrix.shape) < 0.05] = np.nan
-        omissions = tuple((symbol, random.choice(FAULTS)) for symbol in failed)
+        omissions = tuple(Omission(symbol, random.choice(FAULTS)) for symbol in failed)
         flags = np.zeros(len(there), np.uint32)
         scored.add(ScoredBlock(there, dict(zip(NAMES, matrix, strict=True)), flags, omissions))
-        for symbol, reason in omissions:
-            ledger.omit(Omission(symbol, reason))
+        for omission in omissions:
+            ledger.omit(omission)
         count, columns = count + len(there), NAMES
     return columns, random.choice(({}, {role: values.normal(size=count) for role in ("alpha_5", "alpha_10")}))
 

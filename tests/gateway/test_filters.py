@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from services.gateway.candidates import Candidates
-from services.gateway.ledger import Omission
 from services.gateway.ranking import Ranking, rank, rate_by, score
 from services.gateway.selection import Filter, Selection, Sort
+from services.market.omission import Omission
 from services.market.scoring import ScoringConfig
 from services.market.trading import Profile
 from services.market.vocabulary import Reason, Signal

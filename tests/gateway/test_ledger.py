@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.ledger import Ledger, Omission, counts
+from services.gateway.ledger import Ledger, counts
+from services.market.omission import Omission
 from services.market.vocabulary import Reason
 
 SYMBOLS = st.lists(st.text("ABC", min_size=1, max_size=3), unique=True, max_size=30)

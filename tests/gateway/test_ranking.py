@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from services.gateway.candidates import Candidates
-from services.gateway.ledger import Omission
 from services.gateway.ranking import percentile, rank, rate_by, score, standardise
 from services.gateway.result_hash import SUB_SCORES, result_hash
 from services.gateway.selection import Selection, Sort
+from services.market.omission import Omission
 from services.market.scoring import ScoringConfig
 from services.market.signals import signals
 from services.market.trading import Profile

@@ -5,7 +5,7 @@ import math
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from services.gateway.request import ScanRequest, parse, require_names, spelled
+from services.gateway.request import ScanRequest, parse, require_names, spelled, within
 from services.gateway.selection import Filter, PlanOptions, Selection, Sort
 from services.market.errors import InvalidRequestError
 from services.market.scoring import ScoringConfig
@@ -140,3 +140,9 @@ def test_attributes_are_found_in_any_case() -> None:
         spelled("sectors", ["Helth"], ["Health"])
     with pytest.raises(InvalidRequestError, match="exchanges: 'XNYS' is unknown; known are none"):
         spelled("exchanges", ["XNYS"], [""])
+
+
+@pytest.mark.parametrize(("left_s", "budget_s"), [(None, 10.0), (60.0, 10.0), (10.05, 9.95), (0.1, 0.05), (-1.0, 0.0)])
+def test_a_budget_leaves_time_for_the_last_message_of_the_call(left_s: float | None, budget_s: float) -> None:
+    request = parse(pb.ScanUniverseRequest(budget=Duration(seconds=10)), CONFIG)
+    assert within(request, left_s).budget_s == pytest.approx(budget_s)

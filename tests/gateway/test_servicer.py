@@ -32,6 +32,9 @@ class JealousContext:
         self.kinds: list[str | None] = []
         self._writing = False
 
+    def time_remaining(self) -> None:
+        """Have no deadline."""
+
     async def write(self, message: pb.ScanUniverseResponse) -> None:
         """Take a message, slowly."""
         assert not self._writing

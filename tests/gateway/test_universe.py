@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from services.gateway.ledger import Omission
 from services.gateway.request import ScanRequest
 from services.gateway.selection import Filter, Selection
 from services.gateway.universe import Attributes, Coverage, Listing, choose, coverage, resolve, unfiltered
 from services.market.errors import InvalidRequestError
+from services.market.omission import Omission
 from services.market.vocabulary import DEFAULT_TYPES, Reason, SymbolType
 
 WHOLE = ScanRequest((), DEFAULT_TYPES, "", 90.0, 100, "none", include_ledger=False, factors=())

@@ -1,12 +1,13 @@
 """The models that come with the project: loadable, small, honest, and made for the factors of this version."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from services.gateway.settings import GatewaySettings
-from services.inference.card import read_learned_days
+from services.inference.card import TrainedOn, read_card
 from services.inference.features import FEATURES
 from services.inference.repository import ModelRepository
 from services.inference.settings import InferenceSettings
@@ -92,10 +93,9 @@ def test_a_shipped_model_is_small_and_its_card_names_no_machine(horizon: int) ->
 @pytest.mark.parametrize("horizon", HORIZONS)
 def test_a_card_tells_the_sessions_that_its_model_has_seen(horizon: int) -> None:
     content = (place(horizon) / "card.json").read_bytes()
-    learned = read_learned_days(content)
-    assert learned is not None
-    assert learned[0] < learned[1]
+    card = read_card(content)
+    assert card.trained_on == TrainedOn(date(2022, 7, 5), date(2025, 7, 9))
+    assert card.facts()["learned_until"] == "2025-07-09"
     silent = json.loads(content)
     del silent["trained_on"]["last_day"]
-    assert read_learned_days(json.dumps(silent).encode()) is None
-    assert read_learned_days(b'{"name": "alpha_5"}') is None
+    assert "learned_until" not in read_card(json.dumps(silent).encode()).facts()

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from services.market.omission import Omission
 from services.market.panel import Panel
 from services.market.scoring import ScoringConfig
 from services.market.vocabulary import Flag, Reason
@@ -89,7 +90,7 @@ def test_rows_are_bitwise_equal_on_any_number_of_threads(
 
 
 def test_every_symbol_is_a_row_or_an_omission(whole: ScoredBlock, bars: np.ndarray) -> None:
-    names = [*whole.symbols, *(symbol for symbol, _ in whole.omissions)]
+    names = [*whole.symbols, *(omission.symbol for omission in whole.omissions)]
     assert sorted(names) == sorted(markets.panel_of(bars).symbols)
     assert whole.symbols
     assert whole.omissions
@@ -127,7 +128,7 @@ def test_flags_follow_liquidity_and_atr(engine: FactorEngine, whole: ScoredBlock
 def test_a_block_of_omissions_alone_has_no_rows(engine: FactorEngine) -> None:
     bars = np.full((5, markets.SESSIONS, 2), np.nan)
     block = score_panel(markets.panel_of(bars), SPY, engine)
-    assert block.omissions == (("S0", Reason.NO_DATA), ("S1", Reason.NO_DATA))
+    assert block.omissions == (Omission("S0", Reason.NO_DATA), Omission("S1", Reason.NO_DATA))
     assert block.symbols == ()
     assert block.values.shape == (0, len(engine.columns))
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from services.market.omission import Omission
 from services.market.scoring import HistoryRules, ScoringConfig
 from services.market.vocabulary import Flag, Reason
 from services.scorer.series import Series, carry_series, fetched_run
@@ -30,6 +31,11 @@ def series_of(
 
 def has(series: Series, flag: Flag) -> bool:
     return bool(series.flags[0] & np.uint32(flag))
+
+
+def reasons(series: Series) -> tuple[tuple[str, Reason], ...]:
+    """Return who is left out, and why."""
+    return tuple((omission.symbol, omission.reason) for omission in series.omissions)
 
 
 def test_a_session_without_a_bar_is_carried_at_the_previous_close() -> None:
@@ -61,7 +67,7 @@ def test_a_last_bar_of_up_to_five_sessions_ago_is_carried_to_as_of_and_flagged(a
 
 def test_a_last_bar_of_six_sessions_ago_is_an_omission() -> None:
     series = series_of(np.arange(S) < S - RULES.stale_sessions - 1)
-    assert series.omissions == (("S0", Reason.STALE_DATA),)
+    assert series.omissions == (Omission("S0", Reason.STALE_DATA, 6.0, close=series.bars[3, -1, 0]),)
     assert not series.scored.any()
 
 
@@ -80,23 +86,25 @@ def test_gaps_before_the_last_sixty_sessions_are_not_thin() -> None:
 
 @pytest.mark.parametrize(("bars", "omissions"), [(60, ()), (59, (("S0", Reason.TOO_LITTLE_HISTORY),))])
 def test_fewer_than_sixty_bars_is_an_omission(bars: int, omissions: tuple[tuple[str, Reason], ...]) -> None:
-    assert series_of(np.arange(S) >= S - bars).omissions == omissions
+    series = series_of(np.arange(S) >= S - bars)
+    assert reasons(series) == omissions
+    assert {(it.value, it.close) for it in series.omissions} <= {(59.0, series.bars[3, -1, 0])}
 
 
 def test_carried_sessions_are_no_bars() -> None:
     present = (np.arange(S) >= S - 100) & (np.arange(S) % 2 == 1)
-    assert series_of(present).omissions == (("S0", Reason.TOO_LITTLE_HISTORY),)
+    assert reasons(series_of(present)) == (("S0", Reason.TOO_LITTLE_HISTORY),)
 
 
 def test_no_bar_at_all_is_an_omission() -> None:
-    assert series_of(np.zeros(S, np.bool_)).omissions == (("S0", Reason.NO_DATA),)
+    assert series_of(np.zeros(S, np.bool_)).omissions == (Omission("S0", Reason.NO_DATA),)
 
 
 def test_sessions_before_the_history_are_never_looked_at() -> None:
     long = markets.walk(2, sessions=S + 50)
     long[:, 50:, 1] = np.nan
     series = carry_series(markets.panel_of(long), RULES)
-    assert series.omissions == (("S1", Reason.NO_DATA),)
+    assert series.omissions == (Omission("S1", Reason.NO_DATA),)
     assert np.array_equal(series.bars[:, :, 0], long[:, 50:, 0])
 
 
@@ -122,7 +130,9 @@ def test_the_series_of_a_run_does_not_see_what_is_before_the_hole() -> None:
 def test_a_symbol_whose_bars_all_lie_before_the_hole_is_stale() -> None:
     fetched = np.ones(S, np.bool_)
     fetched[80] = False
-    assert series_of(np.arange(S) < 80, fetched=fetched).omissions == (("S0", Reason.STALE_DATA),)
+    (omission,) = series_of(np.arange(S) < 80, fetched=fetched).omissions
+    # Its closes are not looked at: there is none to tell.
+    assert omission == Omission("S0", Reason.STALE_DATA, S - 80.0)
 
 
 def test_the_newest_210_sessions_are_enough_and_209_are_not() -> None:
@@ -130,7 +140,7 @@ def test_the_newest_210_sessions_are_enough_and_209_are_not() -> None:
     assert series_of(np.ones(S, np.bool_), fetched=fetched).scored.all()
     fetched[S - 210] = False
     series = series_of(np.ones(S, np.bool_), fetched=fetched)
-    assert series.omissions == (("S0", Reason.BUDGET_SPENT),)
+    assert series.omissions == (Omission("S0", Reason.BUDGET_SPENT),)
     assert not series.scored.any()
 
 
@@ -163,7 +173,7 @@ def test_series_equals_a_plain_transcription_of_the_rules(days: list[tuple[bool,
     bars = markets.walk(1, sessions=len(days))
     series = series_of(present, SMALL, fetched)
     reason, flags, rows = plain_series(bars[:, :, 0], present, fetched)
-    assert series.omissions == ((("S0", reason),) if reason else ())
+    assert reasons(series) == ((("S0", reason),) if reason else ())
     if reason is None:
         assert series.flags[0] == flags
         assert np.array_equal(series.bars[:, :, 0], np.array(rows).T, equal_nan=True)

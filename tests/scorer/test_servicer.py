@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from services.market import errors
+from services.market.omission import Omission
 from services.market.panel import FIELDS, Panel
 from services.market.sessions import from_day_number, sessions_ending, to_day_number
 from services.market.vocabulary import Flag, Reason
@@ -18,7 +19,7 @@ from services.market.weeks import WEEKLY_SESSIONS
 from services.rpc.channel import open_channel
 from services.rpc.serve import ServerSpec, start
 from services.rpc.status import from_call
-from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omissions_from_messages, panel_parts
+from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omission_from_message, panel_parts
 from services.scorer import __main__ as scorer
 from services.scorer import factors
 from services.scorer.factors import FACTORS, WEEKLY
@@ -208,8 +209,8 @@ async def test_without_spy_rows_are_flagged_and_market_relative_factors_missing(
     blocks = [event.block for event in events if event.HasField("block")]
     flags = [flag for block in blocks for flag in flags_from_bytes(block.flags, len(block.symbols)).tolist()]
     assert flags == [Flag.BENCHMARK_MISSING]
-    omitted = [omission for block in blocks for omission in omissions_from_messages(block.omissions)]
-    assert omitted == [("GONE", Reason.NO_DATA)]
+    omitted = [omission for block in blocks for omission in map(omission_from_message, block.omissions)]
+    assert omitted == [Omission("GONE", Reason.NO_DATA)]
     assert "SPY" in events[-1].summary.regime.missing_symbols
 
 
@@ -222,8 +223,13 @@ async def test_symbols_without_enough_bars_are_omissions_and_spoil_nothing(
     assert {symbol: row.tobytes() for symbol, row in rows.items()} == {
         symbol: row.tobytes() for symbol, row in whole.items()
     }
-    omitted = [one for event in events for one in omissions_from_messages(event.block.omissions)]
-    assert omitted == [("YOUNG", Reason.TOO_LITTLE_HISTORY), ("NONE", Reason.NO_DATA)]
+    omitted = [one for event in events for one in map(omission_from_message, event.block.omissions)]
+    assert [(one.symbol, one.reason, one.value) for one in omitted] == [
+        ("YOUNG", Reason.TOO_LITTLE_HISTORY, 59),
+        ("NONE", Reason.NO_DATA, None),
+    ]
+    assert omitted[0].close
+    assert omitted[1].close is None
 
 
 async def test_bars_that_did_not_change_are_neither_sent_nor_scored_again(

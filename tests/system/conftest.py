@@ -112,11 +112,16 @@ def market() -> Market:
 
 @asynccontextmanager
 async def simulated(
-    market: Market, *, latency_s: float = 0.0, plan: str = "advanced", clock: str = CLOCK
+    market: Market,
+    *,
+    latency_s: float = 0.0,
+    plan: str = "advanced",
+    clock: str = CLOCK,
+    now: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[str]:
-    """Serve the market on a free port; yields the base URL."""
-    now = datetime.fromisoformat(clock).replace(tzinfo=NEW_YORK)
-    app = create_app(market, Terms(KEY, PLANS[plan], latency_s), lambda: now)
+    """Serve the market on a free port; yields the base URL. `now` is a clock that moves, in place of `clock`."""
+    standing = datetime.fromisoformat(clock).replace(tzinfo=NEW_YORK)
+    app = create_app(market, Terms(KEY, PLANS[plan], latency_s), now or (lambda: standing))
     async with serving(app, socket.create_server(("127.0.0.1", 0))) as url:
         yield url
 
@@ -127,22 +132,24 @@ async def running(
 ) -> AsyncIterator[Stack]:
     """Run the four services, but those in `without`: on Unix sockets in `folder`, the gateway on a free port.
 
-    `others` are settings of the inference service and the gateway, by name.
+    `others` are settings of the scorer, the inference service and the gateway, by name.
     """
     address = {name: f"unix:{folder}/{name}" for name in ("fetcher", "scorer", "inference")}
     compositions: dict[str, Callable[[], AbstractAsyncContextManager[ServerSpec]]] = {
         "fetcher": lambda: fetcher.compose(FetcherSettings(address=address["fetcher"], **(ALONE | fetcher_settings))),
-        "scorer": lambda: scorer.compose(ScorerSettings(address=address["scorer"], fetcher_address=address["fetcher"])),
+        "scorer": lambda: scorer.compose(
+            ScorerSettings(
+                **{"address": address["scorer"], "fetcher_address": address["fetcher"]} | others.get("scorer", {})
+            )
+        ),
         "inference": lambda: inference.compose(
             InferenceSettings(address=address["inference"], **others.get("inference", {}))
         ),
         "gateway": lambda: gateway.compose(
             GatewaySettings(
-                address="127.0.0.1:0",
-                fetcher_address=address["fetcher"],
-                scorer_address=address["scorer"],
-                inference_address=address["inference"],
-                **others.get("gateway", {}),
+                **{f"{name}_address": place for name, place in address.items()}
+                | {"address": "127.0.0.1:0"}
+                | others.get("gateway", {}),
             )
         ),
     }

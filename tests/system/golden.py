@@ -1,4 +1,4 @@
-"""The golden result: what a scan of the default simulated market answers. `make golden` writes it anew."""
+"""The golden results: what scans of the default simulated market answer. `make golden` writes them anew."""
 
 import json
 import subprocess
@@ -6,15 +6,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden_scan.json"
 TOP = 100
-KEPT = ("as_of", "provider", "simulated", "profile", "requested_count", "scored_count", "omissions", "rows", "regime")
+CASES: dict[str, tuple[str, ...]] = {
+    "golden_scan": ("--top", str(TOP)),
+    "golden_position": ("--style", "position", "--shorts", "--plans", "--account", "50K", "--top", "25"),
+    "golden_balanced": ("--style", "short_term_swing", "--profile", "balanced", "--plans", "--top", "25"),
+}
+"""Options of `technic scan` by the name of the file that keeps what came of them."""
+KEPT = (
+    *("as_of", "provider", "simulated", "profile", "style", "horizon", "plan_terms"),
+    *("requested_count", "scored_count", "omissions", "rows", "shorts", "regime"),
+)
 
 
 def scan(home: Path, *flags: str) -> dict[str, Any]:
     """Scan the default simulated market by the command, with a stack and a home of its own; return its document."""
     technic = Path(sys.executable).with_name("technic")
-    command = [str(technic), "scan", "--format", "json", "--top", str(TOP), "--home", str(home), *flags]
+    command = [str(technic), "scan", "--format", "json", "--home", str(home), *flags]
     ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=100)
     return dict(json.loads(ran.stdout))
 
@@ -24,5 +32,11 @@ def kept(document: dict[str, Any]) -> dict[str, Any]:
     return {name: document[name] for name in KEPT}
 
 
+def place(case: str) -> Path:
+    """Return where a case is kept."""
+    return Path(__file__).parents[1] / "data" / f"{case}.json"
+
+
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps(kept(scan(Path(sys.argv[1]))), indent=1) + "\n")
+    for name, options in CASES.items():
+        place(name).write_text(json.dumps(kept(scan(Path(sys.argv[1]), *options)), indent=1) + "\n")

@@ -20,7 +20,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def document(home: Path) -> dict[str, Any]:
-    return golden.scan(home)
+    return golden.scan(home, *golden.CASES["golden_scan"])
 
 
 def differences(ours: object, pinned: object, where: str = "") -> list[str]:
@@ -43,7 +43,17 @@ def differences(ours: object, pinned: object, where: str = "") -> list[str]:
 
 
 def test_the_simulated_market_is_ranked_as_it_always_was(document: dict[str, Any]) -> None:
-    assert differences(golden.kept(document), json.loads(golden.GOLDEN.read_text())) == []
+    assert differences(golden.kept(document), json.loads(golden.place("golden_scan").read_text())) == []
+
+
+@pytest.mark.parametrize("case", sorted(golden.CASES.keys() - {"golden_scan"}))
+def test_shorts_plans_and_styles_are_as_they_always_were(case: str, document: dict[str, Any], home: Path) -> None:
+    # The document's scan has filled the home.
+    assert document["scored_count"]
+    found = golden.kept(golden.scan(home, *golden.CASES[case]))
+    assert differences(found, json.loads(golden.place(case).read_text())) == []
+    assert found["rows"]
+    assert all(row["plan"] for row in (*found["rows"], *found["shorts"]))
 
 
 def test_a_scan_of_the_whole_market_adds_up_and_is_complete(document: dict[str, Any]) -> None:
@@ -54,7 +64,7 @@ def test_a_scan_of_the_whole_market_adds_up_and_is_complete(document: dict[str, 
 
 
 def test_a_second_run_gives_the_same_hash(document: dict[str, Any], home: Path) -> None:
-    assert golden.scan(home)["result_hash"] == document["result_hash"]
+    assert golden.scan(home, *golden.CASES["golden_scan"])["result_hash"] == document["result_hash"]
 
 
 def test_the_real_market_is_ranked_as_of_its_last_session(home: Path, shared_data: Path) -> None:

@@ -160,6 +160,29 @@ async def test_a_past_session_of_a_file_is_scanned(files: Files, tmp_path: Path)
     assert past.result.as_of == str(SESSIONS[-6])
 
 
+async def test_what_followed_a_session_changes_nothing_in_a_scan_as_of_it(files: Files, tmp_path: Path) -> None:
+    cut_at = SESSIONS[-9]
+    table = parquet.read_table(files.bars)
+    past = compute.less_equal(table["date"], pa.scalar(cut_at))
+    # One symbol trades from the next session on only, and one no more.
+    listed_later = compute.and_(compute.equal(table["symbol"], "S38"), past)
+    gone_later = compute.and_(compute.equal(table["symbol"], "S39"), compute.invert(past))
+    whole = table.filter(compute.invert(compute.or_(listed_later, gone_later)))
+    parquet.write_table(whole, tmp_path / "whole.parquet")
+    parquet.write_table(whole.filter(compute.less_equal(whole["date"], pa.scalar(cut_at))), tmp_path / "cut.parquet")
+    known = {"provider": "files", "universe_path": files.universe}
+    with_future = await scan(tmp_path / "a", known | {"bars_path": tmp_path / "whole.parquet"}, as_of=str(cut_at))
+    without = await scan(tmp_path / "b", known | {"bars_path": tmp_path / "cut.parquet"})
+    assert without.result.as_of == with_future.result.as_of == str(cut_at)
+    assert with_future.result.result_hash == without.result.result_hash
+    assert with_future.rows == without.rows
+    assert with_future.result.regime == without.result.regime
+    assert with_future.result.omissions == without.result.omissions
+    assert with_future.result.coverage == without.result.coverage
+    assert "S39" in with_future.symbols
+    assert "S38" not in with_future.symbols
+
+
 async def test_files_and_their_replay_have_no_running_session(files: Files, tmp_path: Path) -> None:
     async with replayed(files.bars, files.universe) as through:
         for name, settings in (("files", {"provider": "files", "bars_path": files.bars}), ("replay", through)):

@@ -166,6 +166,9 @@ class MassiveSource:
         except AbsentError:
             return None
 
+    async def listed_on(self, session: date) -> None:
+        """Return None: a list is asked for as it is now, and kept (ADR 0016)."""
+
     async def listings(self) -> tuple[Listing, ...]:
         """Return the reference list, each symbol once, completed by what a file knows.
 

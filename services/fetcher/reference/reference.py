@@ -1,7 +1,8 @@
 """The reference list and the splits: asked for by sessions, shared by all who need them.
 
-A scan as of S takes the newest list that came while an older session than S was the newest one, so that it says the
-same whenever it is done; without such a list the oldest one; without any list one is asked for (ADR 0016).
+A scan as of S takes the list of S where the source can tell it, as files can. Else it takes the newest list that came
+while an older session than S was the newest one, so that it says the same whenever it is done; without such a list the
+oldest one; without any list one is asked for (ADR 0016).
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from services.market.sessions import sessions_between
 STALE_SESSIONS: Final = 5
 """Sessions that a list may lie behind a scan; a newer one is asked for then, for the scans to come."""
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -50,7 +52,7 @@ class Reference:
         self._source = source
         self._chosen: LRUCache[object, asyncio.Task[DatedList]] = LRUCache(16)
         self._fetched: LRUCache[object, asyncio.Task[DatedList]] = LRUCache(4)
-        self._splits: LRUCache[object, asyncio.Task[dict[str, tuple[Split, ...]]]] = LRUCache(16)
+        self._splits: LRUCache[tuple[date, date], asyncio.Task[dict[str, tuple[Split, ...]]]] = LRUCache(16)
         self._running: set[asyncio.Task[object]] = set()
 
     def begin(self, first: date, as_of: date) -> tuple[asyncio.Task[object], ...]:
@@ -85,6 +87,9 @@ class Reference:
 
     def _listing(self, as_of: date) -> asyncio.Task[DatedList]:
         async def choose() -> DatedList:
+            dated = await self._source.listed_on(as_of)
+            if dated is not None:
+                return DatedList(as_of, {listing.symbol: listing for listing in dated})
             lists = self._source.lists
             found = await lists.newest(before=as_of) or await lists.oldest()
             if found is None:
@@ -114,14 +119,18 @@ class Reference:
         known = min(as_of or latest, latest)
 
         async def fetch() -> dict[str, tuple[Split, ...]]:
-            return by_symbol(await self._source.splits(first, known))
+            splits = by_symbol(await self._source.splits(first, known))
+            # Sessions before may have been read without what is listed now: they say the same as after a restart.
+            for key in [key for key in self._splits if key[0] < known]:
+                del self._splits[key]
+            return splits
 
         return self._once(self._splits, (known, first), fetch)
 
     def _once(
         self,
-        cache: MutableMapping[object, asyncio.Task[T]],
-        key: object,
+        cache: MutableMapping[K, asyncio.Task[T]],
+        key: K,
         fetch: Callable[[], Coroutine[None, None, T]],
     ) -> asyncio.Task[T]:
         """Return the one task for `key`; it outlives those who wait for it, and a failure is not remembered."""

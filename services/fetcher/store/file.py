@@ -21,6 +21,7 @@ from services.fetcher.store.layout import (
     transaction,
 )
 from services.fetcher.store.quarantine import PutAsideError, QuarantinedRow
+from services.fetcher.store.restated import Restatements
 from services.fetcher.store.revisions import Numbered, Revisions, changed
 from services.fetcher.store.rows import StoreRows
 from services.fetcher.store.splits import SPLITS, KnownSplits, StoreSplits
@@ -50,6 +51,7 @@ class StoreFile(StoreRows):
         super().__init__(place, index)
         self._splits = StoreSplits(self._db)
         self._revisions = Revisions(self._db)
+        self._restatements = Restatements(self._db)
 
     @property
     def symbol_count(self) -> int:
@@ -127,6 +129,16 @@ class StoreFile(StoreRows):
             self._db.execute("DELETE FROM sessions WHERE day = ?", (day,))
             self._insert("", bars.session, (found[1], now), numbered)
         return len(before.numbers)
+
+    def restated(self, first: date, as_of: date) -> frozenset[str]:
+        """Return the symbols that were restated since a window was first complete; see `Restatements`.
+
+        Raises:
+            DamagedRowError: the symbols of the store were damaged: it is empty now.
+        """
+        numbers, symbols = self._restatements.since_complete(first, as_of)
+        with self._whole_symbols():
+            return symbols | self._symbols.names_of(numbers)
 
     def provisional(self, now: float) -> tuple[date, ...]:
         """Return the newest sessions that came so soon after their close that the provider may have changed them since.

@@ -186,6 +186,10 @@ class Store:
         seen_at = self._clock()
         return await self._use(lambda file: file.restate(bars, seen_at))
 
+    async def restated(self, first: date, as_of: date) -> frozenset[str]:
+        """Return the symbols that the provider restated since the window was first complete; none without a store."""
+        return await self._use(lambda file: file.restated(first, as_of)) or frozenset()
+
     async def provisional(self) -> tuple[date, ...]:
         """Return the sessions that the provider may have changed since they came; see `StoreFile.provisional`."""
         now = self._clock()

@@ -137,9 +137,17 @@ class StoredSource:
         bars = await self._source.session_bars(session)
         return None if await self._store.restate(bars) is None else bars
 
+    async def restated(self, first: date, as_of: date) -> frozenset[str]:
+        """Return the symbols that the source restated since the sessions from `first` to as_of were all stored."""
+        return await self._store.restated(first, as_of)
+
     async def listings(self) -> tuple[Listing, ...]:
         """Return the reference list as the source has it now, each symbol once; see `lists` for those before."""
         return await self._source.listings()
+
+    async def listed_on(self, session: date) -> tuple[Listing, ...] | None:
+        """Return the reference list of a past session; None if the source has none, and `lists` count."""
+        return await self._source.listed_on(session)
 
     async def splits(self, first: date, as_of: date | None = None) -> tuple[Split, ...]:
         """Return the splits executing on or after `first`; duplicates and future ones included.

@@ -76,6 +76,10 @@ class StoreSymbols:
             raise DamagedRowError(f"the symbols from number {len(self)} on are lost")
         return self._columns[numbers]
 
+    def names_of(self, numbers: NDArray[np.int32]) -> frozenset[str]:
+        """Return the symbols of some numbers of this epoch; raises as `columns_of`."""
+        return frozenset(map(self._index.symbol_at, self.columns_of(numbers).tolist()))
+
     def numbered(self, columns: NDArray[np.int32]) -> tuple[NDArray[np.int32], list[str]]:
         """Return the numbers of some columns, and the symbols that were given theirs only now.
 
