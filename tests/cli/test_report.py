@@ -87,7 +87,8 @@ def test_the_document_has_its_agreed_names(report: ScanReport) -> None:
         "scan_id", "as_of", "provider", "simulated", "provisional", "week_running", "profile", "style", "horizon",
         "plan_terms", "requested_count", "scored_count", "omitted_count", "budget_spent", "omissions", "rows", "shorts",
         "regime", "result_hash", "timings",
-        "provider_request_count", "cache", "sessions", "versions", "coverage", "fetch_plan", "restated_symbols", "notices",
+        "provider_request_count", "cache", "sessions", "versions", "coverage", "fetch_plan", "restated_symbols",
+        "notices",
     ]  # fmt: skip
     assert document["cache"] == {"hit_count": 1, "miss_count": 299}
     assert document["sessions"] == {"ready": 300, "wanted": 300}
