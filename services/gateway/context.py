@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Emit = Callable[[Accepted | Preview], Awaitable[None]]
 
 RESERVE_S = 0.25
-RESERVE_SHARE = 0.2
+RESERVE_SHARE = 0.15
 """Seconds, and at most this share of the budget, that ranking and sending the rows get."""
 
 
@@ -64,10 +64,16 @@ class ScanContext:
     @property
     def left_s(self) -> float:
         """Seconds left up to the last block: ranking and sending the rows are paid from the budget, too."""
-        budget_s = self.request.budget_s
-        return max(0.0, budget_s - min(RESERVE_S, RESERVE_SHARE * budget_s) - self.tracker.elapsed())
+        return self._left_but(self._reserve_s)
 
     @property
     def forecast_s(self) -> float:
         """Seconds left for the models, which may take half of what is kept back."""
-        return self.left_s + RESERVE_S / 2
+        return self._left_but(self._reserve_s / 2)
+
+    @property
+    def _reserve_s(self) -> float:
+        return min(RESERVE_S, RESERVE_SHARE * self.request.budget_s)
+
+    def _left_but(self, kept_s: float) -> float:
+        return max(0.0, self.request.budget_s - kept_s - self.tracker.elapsed())
