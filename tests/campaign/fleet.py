@@ -4,7 +4,7 @@ import asyncio
 import json
 import tempfile
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -88,24 +88,27 @@ class Fleet:
         scan = pb.ScanUniverseRequest(as_of=_SUNDAY)
         score = scorer_service_pb2.ScoreUniverseRequest(symbols=["SPY"], as_of=_SUNDAY)
         scorer = scorer_service_pb2_grpc.ScorerServiceStub(self._scorer)
-        async with asyncio.timeout(LINK_S):
-            while not await _refuses(self.stub.ScanUniverse(scan, timeout=LINK_S)):
-                await asyncio.sleep(_POLL_S)
-            while not await _refuses(scorer.ScoreUniverse(score, timeout=LINK_S)):
-                await asyncio.sleep(_POLL_S)
+        await _until(lambda: _refuses(self.stub.ScanUniverse(scan, timeout=LINK_S)))
+        await _until(lambda: _refuses(scorer.ScoreUniverse(score, timeout=LINK_S)))
 
     async def _models_linked(self) -> None:
         """Wait until the gateway reaches the models: a scan without a symbol to score names them all the same."""
         request = pb.ScanUniverseRequest(symbols=["SPY"], types=[vocabulary_pb2.SYMBOL_TYPE_COMMON])
-        async with asyncio.timeout(LINK_S):
-            while not await self._names_models(request):
-                await asyncio.sleep(_POLL_S)
+        await _until(lambda: self._names_models(request))
 
     async def _names_models(self, request: pb.ScanUniverseRequest) -> bool:
         async for event in self.stub.ScanUniverse(request, timeout=LINK_S):
             if event.HasField("result"):
                 return "alpha_5" in event.result.versions
         return False
+
+
+async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(LINK_S):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(_POLL_S)
 
 
 async def _refuses(call: Any) -> bool:
