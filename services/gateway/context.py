@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RESERVE_S = 0.25
 RESERVE_SHARE = 0.15
-"""Seconds, and at most this share of the budget, that ranking and sending the rows get."""
+"""Seconds, and at most this share of the budget for each scan that runs, that ranking and sending the rows get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Tools:
         inference: gives alphas.
         config: weights, thresholds, profiles.
         remembered: blocks and alphas of the scans before.
+        running: the trackers of all scans that run now; those that end at the same time rank one after the other.
     """
 
     fetcher: FetcherClient
@@ -41,6 +42,7 @@ class Tools:
     inference: InferenceClient
     config: ScoringConfig
     remembered: RememberedScans
+    running: set[Tracker] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class ScanContext:
 
     @property
     def _reserve_s(self) -> float:
-        return min(RESERVE_S, RESERVE_SHARE * self.request.budget_s)
+        return min(RESERVE_S, RESERVE_SHARE * self.request.budget_s * len(self.tools.running))
 
     def _left_but(self, kept_s: float) -> float:
         return max(0.0, self.request.budget_s - kept_s - self.tracker.elapsed())

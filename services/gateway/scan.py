@@ -63,7 +63,11 @@ class Scanner:
             BudgetSpentError: the budget was spent before the fetcher said anything at all.
             TechnicError: a service or the provider failed.
         """
-        return await _Scan(ScanContext(self.tools, request, tracker, emit, Forecast(self.tools.inference))).run()
+        self.tools.running.add(tracker)
+        try:
+            return await _Scan(ScanContext(self.tools, request, tracker, emit, Forecast(self.tools.inference))).run()
+        finally:
+            self.tools.running.discard(tracker)
 
 
 class _Scan:

@@ -51,7 +51,7 @@ async def cancelled(stack: Stack, moment: Awaitable[Any], **fields: Any) -> bool
     call = stack.stub.ScanUniverse(pb.ScanUniverseRequest(**fields), timeout=60)
     reading, waiting = asyncio.create_task(read()), asyncio.ensure_future(moment)
     await asyncio.wait((reading, waiting), return_when=asyncio.FIRST_COMPLETED)
-    broken_off = call.cancel()
+    broken_off = bool(call.cancel())
     waiting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await reading
