@@ -15,9 +15,10 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Final
 
-from tests.benchmarks.scale import NORMAL
+from tests.benchmarks.scale import NORMAL, QUICK
 from tests.benchmarks.stacks import open_provider, ready
 from tests.campaign.budgets import STATES, run_budgets
 from tests.campaign.campaign import Campaign, Part
@@ -50,10 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("broken off")
         code = _CANCELLED
-    if rows:
-        section = _section(rows, parsed.seed, " ".join(arguments or sys.argv[1:]))
-        _append(parsed.out, section)
-        print(section)  # noqa: T201  # what it is for
+    finally:
+        if rows:
+            section = _section(rows, parsed.seed, " ".join(arguments or sys.argv[1:]))
+            _append(parsed.out, section)
+            print(section)  # noqa: T201  # what it is for
     return code or int(not all(row.ok for row in rows))
 
 
@@ -61,7 +63,10 @@ async def _run(parsed: argparse.Namespace, rows: list[Row]) -> None:
     """Start the simulator and run the parts; `rows` holds what was measured so far, however this ends."""
     began, home = time.monotonic(), _HOME.absolute()
     with ExitStack() as kept:
-        provider, simulator = kept.enter_context(open_provider(NORMAL, home))
+        if parsed.quick:
+            # A tiny market would push those of other simulators out of a folder that is kept.
+            home = Path(kept.enter_context(TemporaryDirectory(prefix="technic-")))
+        provider, simulator = kept.enter_context(open_provider(QUICK if parsed.quick else NORMAL, home))
         await ready(simulator)
         for name, part in PARTS.items():
             if name in (parsed.only or PARTS):
@@ -113,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", action="append", choices=PARTS, help="run this part alone; may be given several times")
     add("--state", action="append", choices=STATES, help="budgets: start from this state alone; again for more")
     add("--runs", type=int, metavar="N", help="most runs of each thing (default: each part's own number)")
+    add("--quick", action="store_true", help="a tiny market: does the campaign itself still run?")
     add("--seed", type=int, default=7, metavar="N", help="of all randomness (default: %(default)s)")
     add("--out", type=Path, default=_dated(), metavar="FILE", help="gets a section more (default: %(default)s)")
     return parser

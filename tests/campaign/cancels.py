@@ -52,7 +52,7 @@ async def _cancelled_repair(campaign: Campaign, fleet: Fleet, number: int) -> tu
 
 async def _cancelled_scans(campaign: Campaign, fleet: Fleet, usual: str) -> AsyncIterator[Row]:
     runs = campaign.runs_of(RUNS)
-    growths = [Growth(process) for process in fleet.processes.values()]
+    growths = [Growth(process.name, process.pid) for process in fleet.processes.values()]
     for number in range(runs + 1):
         if number % max(1, runs // SAMPLES) == 0:
             # Four may run at once: were one of them left behind, whole scans would be refused at last.

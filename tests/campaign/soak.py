@@ -19,7 +19,7 @@ async def run_soak(campaign: Campaign) -> AsyncIterator[Row]:
     runs = campaign.runs_of(RUNS)
     async with open_fleet(campaign.provider, FORGETFUL) as fleet:
         usual = (await timed_scan(fleet, BUDGET_S)).hash
-        growths = [Growth(process) for process in fleet.processes.values()]
+        growths = [Growth(process.name, process.pid) for process in fleet.processes.values()]
         answers = []
         for number in range(runs):
             answers.append(await timed_scan(fleet, BUDGET_S))
