@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,14 @@ import pytest
 
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
-from services.fetcher.source import Pace
+from services.fetcher.source import Pace, SessionBars
 from services.fetcher.store.file import StoreFile
 from services.fetcher.store.layout import Place
 from services.fetcher.store.store import Store, Verified
 from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.stream_events import StreamRequest
 from services.fetcher.symbols import SymbolIndex
-from services.fetcher.sync import SyncState
+from services.fetcher.sync import READING, SyncState
 from services.market.adjust import Split
 from services.market.errors import BudgetSpentError, InvalidRequestError, LocalDataError, ProviderUnavailableError
 from services.market.sessions import close_time, nearest_session, sessions_ending, to_day_number
@@ -218,6 +218,35 @@ async def test_a_list_far_behind_is_used_and_said(opened: Open) -> None:
     listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 5)
     assert [listing.symbol for listing in listed.listings] == ["A", "OLD"]
     assert listed.notices == (f"the reference list is of {early}, 8 sessions before: it lacks what was listed since",)
+
+
+async def test_the_list_does_not_wait_behind_all_stored_sessions(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    long, until = 20 * READING, asyncio.get_running_loop().time() + 20
+    bars, _ = await opened()
+    await bars.listed(LATEST, long, until=until)
+    await bars.stored.run(LATEST, long, until=until, report=_ignored)
+    order: list[str] = []
+    read, answer = StoreFile.read, StoreFile.answer
+
+    def reading(file: StoreFile, session: date) -> SessionBars | None:
+        order.append("session")
+        return read(file, session)
+
+    def answering(file: StoreFile, question: str) -> tuple[date, bytes] | None:
+        order.append(question)
+        return answer(file, question)
+
+    monkeypatch.setattr(StoreFile, "read", reading)
+    monkeypatch.setattr(StoreFile, "answer", answering)
+    again, source = await opened()
+    assert (await again.listed(LATEST, long, until=until)).listings
+    assert source.request_count == 0
+    asked = order.index(f"listings {LATEST}")
+    assert order[:asked].count("session") <= 4 * READING
+
+
+async def _ignored(_: SyncState) -> None:
+    """Take progress."""
 
 
 async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) -> None:
