@@ -7,7 +7,7 @@ BARS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scan test check verify bench format lock models golden factors-doc clean
+.PHONY: help setup scan test check verify bench campaign format lock models golden factors-doc clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -44,6 +44,9 @@ verify: check ## what CI checks: all of check, and that the bench still runs
 
 bench: setup ## measure everything on this machine: minutes; ARGS="--only scans", --full, --quick
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+campaign: setup ## try what is promised for hours: ARGS="--only budgets", cancels, kills, soak; --runs N
+	@$(BIN)/python -m tests.campaign $(ARGS)
 
 format: setup ## put the code and the protos into shape
 	$(BIN)/ruff check --fix --select I .

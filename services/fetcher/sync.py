@@ -1,7 +1,6 @@
 """Brings sessions into L1: one flight a session whoever asks, newest first, owned by the service and not by a scan."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +14,8 @@ from services.market.errors import ProviderAuthError, ProviderPlanError, Provide
 
 TICK_S = 0.2
 """Seconds between two reports of progress."""
+READING = 4
+"""Stored sessions that are read at once: what else the store is asked for must not wait behind all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class SessionSync:
         self._source = source
         self._cache = cache
         self._gate = asyncio.Semaphore(source.concurrency)
+        self._reading = asyncio.Semaphore(READING)
         self._flights: dict[date, asyncio.Task[None]] = {}
         self.refused_count = 0
 
@@ -137,7 +139,7 @@ class SessionSync:
 
     async def _fly(self, session: date) -> None:
         # What is stored needs no turn with the provider, and must not wait behind sessions that do.
-        async with contextlib.nullcontext() if self._source.is_stored(session) else self._gate:
+        async with self._reading if self._source.is_stored(session) else self._gate:
             bars = await self._source.session_bars(session)
         self._cache.put(bars)
         self.refused_count += bars.refused_count

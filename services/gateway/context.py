@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Emit = Callable[[Accepted | Preview], Awaitable[None]]
 
 RESERVE_S = 0.25
-RESERVE_SHARE = 0.2
-"""Seconds, and at most this share of the budget, that ranking and sending the rows get."""
+RESERVE_SHARE = 0.15
+"""Seconds, and at most this share of the budget for each scan that runs, that ranking and sending the rows get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Tools:
         inference: gives alphas.
         config: weights, thresholds, profiles.
         remembered: blocks and alphas of the scans before.
+        running: the trackers of all scans that run now; those that end at the same time rank one after the other.
     """
 
     fetcher: FetcherClient
@@ -41,6 +42,7 @@ class Tools:
     inference: InferenceClient
     config: ScoringConfig
     remembered: RememberedScans
+    running: set[Tracker] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +66,16 @@ class ScanContext:
     @property
     def left_s(self) -> float:
         """Seconds left up to the last block: ranking and sending the rows are paid from the budget, too."""
-        return self._left_s(self._reserve_s)
+        return self._left_but(self._reserve_s)
 
     @property
     def forecast_s(self) -> float:
         """Seconds left for the models, which may take half of what is kept back."""
-        return self._left_s(self._reserve_s / 2)
+        return self._left_but(self._reserve_s / 2)
 
     @property
     def _reserve_s(self) -> float:
-        return min(RESERVE_S, RESERVE_SHARE * self.request.budget_s)
+        return min(RESERVE_S, RESERVE_SHARE * self.request.budget_s * len(self.tools.running))
 
-    def _left_s(self, kept_s: float) -> float:
+    def _left_but(self, kept_s: float) -> float:
         return max(0.0, self.request.budget_s - kept_s - self.tracker.elapsed())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import grpc
 
 from inference import open_inference_grpc_pb2 as oip
-from services.market.errors import ModelUnusableError, TechnicError
+from services.market.errors import BudgetSpentError, ModelUnusableError, TechnicError
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
 
@@ -45,6 +45,7 @@ class StreamExchange:
     """An exchange by ModelStreamInfer: one call, answered as requests come."""
 
     def __init__(self, stub: GRPCInferenceServiceStub, within_s: float) -> None:
+        self._until = asyncio.get_running_loop().time() + within_s
         self._call: StreamCall = stub.ModelStreamInfer(timeout=within_s, metadata=scan_metadata())
         self._answers: Answers = {}
         self._reader = asyncio.create_task(self._read())
@@ -57,14 +58,14 @@ class StreamExchange:
     async def answers(self) -> Answers:
         """Say that there is no more to come, and read to the end."""
         try:
-            with contextlib.suppress(asyncio.InvalidStateError):
+            # A call that has ended may refuse even this: the reader tells why.
+            with contextlib.suppress(asyncio.InvalidStateError, grpc.aio.InternalError):
                 await self._call.done_writing()
             await self._reader
         except grpc.aio.AioRpcError as error:
             failure = from_call(error, SERVICE)
             if type(failure) is TechnicError:
-                # UNIMPLEMENTED, or INTERNAL if a write was on its way: grpc.aio tells no more.
-                failure = ModelUnusableError(f"{failure.message}; {HINT}")
+                failure = self._unnamed(failure)
             raise failure from None
         return self._answers
 
@@ -73,6 +74,12 @@ class StreamExchange:
         self._call.cancel()
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
+
+    def _unnamed(self, failure: TechnicError) -> TechnicError:
+        """Return what UNIMPLEMENTED means, or INTERNAL if a write was on its way: grpc.aio tells no more."""
+        if asyncio.get_running_loop().time() >= self._until:
+            return BudgetSpentError(f"the {SERVICE} did not answer in time")
+        return ModelUnusableError(f"{failure.message}; {HINT}")
 
     async def _read(self) -> None:
         async for answer in self._call:

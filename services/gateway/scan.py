@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from services.market.scoring import ScoringConfig
 
 DESCRIBE_S = 5.0
-"""Seconds that models are waited for before a scan goes on without them."""
+DESCRIBE_SHARE = 0.5
+"""Seconds, and at most this share of the time left, that models are waited for before a scan goes on without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,14 @@ class Scanner:
         """Scan the universe of `request` within its budget; what there is to tell before the end goes to `emit`.
 
         Raises:
-            BudgetSpentError: the budget was spent before the symbols were known.
+            BudgetSpentError: the budget was spent before the fetcher said anything at all.
             TechnicError: a service or the provider failed.
         """
-        return await _Scan(ScanContext(self.tools, request, tracker, emit, Forecast(self.tools.inference))).run()
+        self.tools.running.add(tracker)
+        try:
+            return await _Scan(ScanContext(self.tools, request, tracker, emit, Forecast(self.tools.inference))).run()
+        finally:
+            self.tools.running.discard(tracker)
 
 
 class _Scan:
@@ -94,7 +99,8 @@ class _Scan:
         request, tools = self._context.request, self._context.tools
         history = WEEKLY_SESSIONS if request.weekly else tools.config.history.sessions
         self._tracker.fetched(0, history, 0)
-        describing = asyncio.create_task(self._context.forecast.describe(min(self._context.left_s, DESCRIBE_S)))
+        patience = min(DESCRIBE_SHARE * self._context.left_s, DESCRIBE_S)
+        describing = asyncio.create_task(self._context.forecast.describe(patience))
         try:
             listing = await tools.fetcher.list_symbols(
                 request.as_of,
@@ -106,7 +112,7 @@ class _Scan:
             await describing
         except BudgetSpentError:
             raise BudgetSpentError(
-                f"the budget of {request.budget_s:g} s was spent before the symbols were known: ask for more"
+                f"the budget of {request.budget_s:g} s was spent before the fetcher answered: ask for more"
             ) from None
         finally:
             describing.cancel()
@@ -159,7 +165,7 @@ class _Scan:
         """Return sessions there and wanted, none if there was nothing to score, and the provider calls of this scan."""
         if scoring is None:
             requests = self._tracker.snapshot().request_count
-            if not universe.symbols:
+            if not universe.symbols and listing.attributes:
                 return FetchState(0, 0, requests)
             return FetchState(self._tracker.ready_count, self._tracker.wanted_count, requests)
         return replace(scoring.fetch, request_total=scoring.fetch.request_total - listing.request_total)
@@ -171,7 +177,7 @@ def _looks_ahead(model: Model, as_of: str) -> str:
 
 def _remarks(request: ScanRequest, known: Coverage, listing: Listing, *, week_running: bool | None) -> Iterator[str]:
     """Give sentences about a request that a reader should see."""
-    if not known.symbol_count:
+    if not known.symbol_count and listing.attributes:
         yield f"nothing to scan: none of the {len(listing.attributes):,} listed symbols is asked for"
     if week_running:
         yield f"the week of {listing.as_of} is still running: weekly factors take it as it is"

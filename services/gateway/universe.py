@@ -128,11 +128,13 @@ def unfiltered(selection: Selection, known: Coverage) -> tuple[str, ...]:
 def resolve(request: ScanRequest, listing: Listing) -> ScanRequest:
     """Return the request with exchanges, sectors and industries as the list spells them.
 
+    An empty list, none in time, says nothing against any name.
+
     Raises:
         InvalidRequestError: one of them is none that the list knows, or of those that industries lead to.
     """
     asked = request.selection
-    if not (asked.exchanges or asked.sectors or asked.industries):
+    if not (asked.exchanges or asked.sectors or asked.industries) or not listing.attributes:
         return request
     known = listing.attributes.values()
     exchanges = spelled("exchanges", asked.exchanges, {it.exchange for it in known})
@@ -147,7 +149,7 @@ def choose(request: ScanRequest, listing: Listing) -> Universe:
 
     For the whole list, the requested symbols are those of the asked-for types. Given symbols are all requested, in any
     spelling: what is not of an asked-for type, or no possible symbol, is an omission. A symbol that the list lacks is
-    left to the fetcher, which may find bars of it all the same.
+    left to the fetcher, which may find bars of it all the same. An empty list, none in time, says nothing of any type.
     """
     known = listing.attributes
     if not request.symbols:
@@ -158,7 +160,7 @@ def choose(request: ScanRequest, listing: Listing) -> Universe:
         kind = known.get(symbol, Attributes()).type
         if not _PLAUSIBLE.fullmatch(symbol):
             omissions[symbol] = Omission(symbol, Reason.UNKNOWN_SYMBOL)
-        elif kind not in request.types:
+        elif known and kind not in request.types:
             omissions[symbol] = Omission(symbol, Reason.FILTERED_TYPE, filter="type", attribute=kind.name)
     listed = [symbol for symbol in known if symbol in found and symbol not in omissions]
     unlisted = sorted(symbol for symbol in found if symbol not in known and symbol not in omissions)

@@ -59,6 +59,10 @@ def _guard(behaviour: Behaviour, method: str, scan_id: str) -> Behaviour:
         except TechnicError as error:
             outcome = error.reason
             await context.abort_with_status(rpc_status.to_status(to_status(error)))
+        except grpc.aio.InternalError as error:
+            # A write to a caller who has gone, or whose deadline has passed, a moment before we are told of that.
+            structlog.get_logger().info("caller_gone", method=method, error=str(error))
+            await context.abort_with_status(rpc_status.to_status(to_status(error)))
         except Exception as error:  # noqa: BLE001  # the last stop: logged whole, told as INTERNAL
             outcome = "INTERNAL"
             structlog.get_logger().exception("call_failed", method=method)

@@ -43,7 +43,7 @@ def open_provider(scale: Scale, home: Path) -> Iterator[tuple[Provider, Stack]]:
         return (*service_program(name), "--symbols", str(scale.listings))
 
     def plan(addresses: Addresses) -> tuple[ServiceCommand, ...]:
-        everything = plan_stack(source, addresses, _environment({}), program, home)
+        everything = plan_stack(source, addresses, environment({}), program, home)
         return tuple(command for command in everything if command.name == "simulator")
 
     with open_stack(private_addresses, plan, home) as stack:
@@ -60,7 +60,7 @@ def open_services(
         return replace(private_addresses(folder), simulator=provider.address)
 
     def plan(addresses: Addresses) -> tuple[ServiceCommand, ...]:
-        everything = plan_stack(provider.source, addresses, _environment(settings), home=provider.home)
+        everything = plan_stack(provider.source, addresses, environment(settings), home=provider.home)
         return tuple(command for command in everything if command.name in names)
 
     with open_stack(places, plan, provider.home) as stack:
@@ -72,7 +72,7 @@ async def ready(stack: Stack) -> None:
     await wait_until_ready(stack, lambda *_: None)
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the machine's environment without settings of ours: they would make another measurement of it."""
     kept = {
         name: value

@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,14 @@ import pytest
 
 from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
-from services.fetcher.source import Pace
+from services.fetcher.source import Pace, SessionBars
 from services.fetcher.store.file import StoreFile
 from services.fetcher.store.layout import Place
 from services.fetcher.store.store import Store, Verified
 from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.stream_events import StreamRequest
 from services.fetcher.symbols import SymbolIndex
-from services.fetcher.sync import SyncState
+from services.fetcher.sync import READING, SyncState
 from services.market.adjust import Split
 from services.market.errors import BudgetSpentError, InvalidRequestError, LocalDataError, ProviderUnavailableError
 from services.market.sessions import close_time, nearest_session, sessions_ending, to_day_number
@@ -220,6 +220,35 @@ async def test_a_list_far_behind_is_used_and_said(opened: Open) -> None:
     assert listed.notices == (f"the reference list is of {early}, 8 sessions before: it lacks what was listed since",)
 
 
+async def test_the_list_does_not_wait_behind_all_stored_sessions(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    long, until = 20 * READING, asyncio.get_running_loop().time() + 20
+    bars, _ = await opened()
+    await bars.listed(LATEST, long, until=until)
+    await bars.stored.run(LATEST, long, until=until, report=_ignored)
+    order: list[str] = []
+    read, answer = StoreFile.read, StoreFile.answer
+
+    def reading(file: StoreFile, session: date) -> SessionBars | None:
+        order.append("session")
+        return read(file, session)
+
+    def answering(file: StoreFile, question: str) -> tuple[date, bytes] | None:
+        order.append(question)
+        return answer(file, question)
+
+    monkeypatch.setattr(StoreFile, "read", reading)
+    monkeypatch.setattr(StoreFile, "answer", answering)
+    again, source = await opened()
+    assert (await again.listed(LATEST, long, until=until)).listings
+    assert source.request_count == 0
+    asked = order.index(f"listings {LATEST}")
+    assert order[:asked].count("session") <= 4 * READING
+
+
+async def _ignored(_: SyncState) -> None:
+    """Take progress."""
+
+
 async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) -> None:
     bars, _ = await opened(listings=asyncio.Event().wait, traded=("A", "BACpB"), pace=Pace("basic", 12.0))
     listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.5)
@@ -227,10 +256,11 @@ async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) 
     assert "did not come in time" in listed.notices[0]
 
 
-async def test_with_neither_list_nor_bars_the_time_was_too_short(opened: Open) -> None:
+async def test_with_neither_list_nor_bars_no_symbol_is_known_yet(opened: Open) -> None:
     bars, _ = await opened(listings=asyncio.Event().wait, hold=asyncio.Event())
-    with pytest.raises(BudgetSpentError):
-        await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.05)
+    listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.05)
+    assert listed.listings == ()
+    assert "no symbol is known yet" in listed.notices[0]
 
 
 async def test_a_place_that_cannot_be_written_costs_the_store_only(tmp_path: Path) -> None:

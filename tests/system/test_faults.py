@@ -130,7 +130,7 @@ async def test_a_budget_too_small_for_the_bars_is_a_partial_result_in_time(marke
 
 async def test_a_budget_too_small_for_anything_is_a_clear_error(market: Market, tmp_path: Path) -> None:
     async with simulated(market, latency_s=0.2) as url, running(tmp_path, simulated_settings(url)) as stack:
-        code, reason, text = await failure(stack, pb.ScanUniverseRequest(budget=Duration(nanos=50_000_000)))
+        code, reason, text = await failure(stack, pb.ScanUniverseRequest(budget=Duration(nanos=100_000)))
     assert (code, reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "BUDGET_SPENT")
     assert "ask for more" in text
 

@@ -18,7 +18,7 @@ from services.fetcher.source import Listing
 from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync, SyncState
-from services.market.errors import BudgetSpentError, ProviderUnavailableError
+from services.market.errors import ProviderUnavailableError
 from services.market.sessions import sessions_ending
 from services.market.universe import type_by_suffix
 from services.market.vocabulary import DEFAULT_TYPES
@@ -118,7 +118,8 @@ class SymbolList:
     async def listed(self, as_of: date, sessions: Sequence[date], until: float, *, whole: bool = True) -> Listed:
         """Return the symbols by liquidity on as_of; without its bars in time, by symbol alone.
 
-        Begins to fetch `sessions`, so that the bars are on their way while the caller makes up its universe.
+        Begins to fetch `sessions`, so that the bars are on their way while the caller makes up its universe. With
+        nothing to make a list of in time it is empty, which a notice says.
 
         Args:
             as_of: a session.
@@ -127,8 +128,7 @@ class SymbolList:
             whole: as in `begin`.
 
         Raises:
-            BudgetSpentError: there is nothing to make a list of in time.
-            ProviderUnavailableError: nor will there be soon, for the provider is down.
+            ProviderUnavailableError: there is nothing to make a list of, nor will there be soon: the provider is down.
             TechnicError: the source failed.
         """
         hits = sum(session in self._cache or self._source.is_stored(session) for session in sessions)
@@ -185,11 +185,11 @@ class SymbolList:
     def _instead(self, as_of: date) -> tuple[dict[str, Listing], tuple[str, ...]]:
         """Return the symbols that traded on as_of in place of a list, and what to say about that."""
         traded = self._traded(as_of)
-        if not traded:
-            if self._source.failing:
-                raise ProviderUnavailableError("The provider is failing, call after call, and nothing of it is stored")
-            raise BudgetSpentError("neither the reference list nor the newest session came in time")
-        return traded, (f"the reference list did not come in time: the symbols are those that traded on {as_of}",)
+        if traded:
+            return traded, (f"the reference list did not come in time: the symbols are those that traded on {as_of}",)
+        if self._source.failing:
+            raise ProviderUnavailableError("The provider is failing, call after call, and nothing of it is stored")
+        return {}, (f"neither the reference list nor the bars of {as_of} came in time: no symbol is known yet",)
 
     def _traded(self, as_of: date) -> dict[str, Listing]:
         traded = np.flatnonzero(self._cache.dollar_volumes(as_of, len(self._index))).tolist()
