@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from hypothesis import settings
 
 # For the trainer's tests, as in `technic train`: XGBoost's waiting threads sleep; it reads this when it loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# On a busy machine any example may take long; what must be fast is measured elsewhere, in ratios.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 PREFIXES = ("FETCHER_", "SCORER_", "INFERENCE_", "GATEWAY_", "SIMULATOR_", "TECHNIC_", "MASSIVE_", "POLYGON_")
 

@@ -51,7 +51,8 @@ class Remembered:
     @property
     def byte_count(self) -> int:
         """Bytes that it takes, about."""
-        return sum(block.values.nbytes + _SYMBOL_BYTES * len(block.symbols) for block in self.blocks)
+        rows = sum(block.values.nbytes + _SYMBOL_BYTES * len(block.symbols) for block in self.blocks)
+        return rows + sum(closes.nbytes for closes in self.context.values())
 
 
 class RememberedScorings:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from services.market.scoring import HistoryRules
     from services.scorer.bars import Event
     from services.scorer.engine import FactorEngine
     from services.scorer.remembered import RememberedScorings, ScoreRequest
@@ -100,7 +101,9 @@ class ScoringRun:
             if not self._began:
                 # The context comes first, in one panel or, where panels are small, in several.
                 self._began = not set(CONTEXT_SYMBOLS).issuperset(event.symbols)
-                self.context = self.context | await loop.run_in_executor(self._pool, self._find_context, event)
+                self.context = self.context | await loop.run_in_executor(
+                    self._pool, find_context, event, self._engine.config.history
+                )
             self._working.append(loop.run_in_executor(self._pool, self._compute, event, self.context))
             if len(self._working) >= BLOCKS_IN_WORK:
                 await self._emit_oldest()
@@ -118,7 +121,9 @@ class ScoringRun:
         """Score an early panel at once; the first one of a round has the context, as among the others."""
         loop = asyncio.get_running_loop()
         if self._early_context is None:
-            self._early_context = await loop.run_in_executor(self._pool, self._find_context, panel)
+            self._early_context = await loop.run_in_executor(
+                self._pool, find_context, panel, self._engine.config.history
+            )
         block, seconds = await loop.run_in_executor(self._pool, self._compute, panel, self._early_context)
         self.compute_s += seconds
         await self._emit(EarlyBlock(block))
@@ -152,10 +157,6 @@ class ScoringRun:
         self._emitted.append(block)
         await self._emit(block)
 
-    def _find_context(self, panel: Panel) -> dict[str, NDArray[np.float64]]:
-        closes = carry_series(panel, self._engine.config.history).closes()
-        return {symbol: closes[symbol] for symbol in CONTEXT_SYMBOLS if symbol in closes}
-
     def _compute(self, panel: Panel, context: dict[str, NDArray[np.float64]]) -> tuple[ScoredBlock, float]:
         """Score a panel, and leave out context ETFs that nobody asked for."""
         began = time.perf_counter()
@@ -166,3 +167,12 @@ class ScoringRun:
             block = replace(block, symbols=symbols, values=block.values[wanted], flags=block.flags[wanted])
         omissions = tuple(omission for omission in block.omissions if omission.symbol in self._requested)
         return replace(block, omissions=omissions), time.perf_counter() - began
+
+
+def find_context(panel: Panel, rules: HistoryRules) -> dict[str, NDArray[np.float64]]:
+    """Return the carried closes of the context ETFs that a panel has: (session,) float64, USD, by symbol.
+
+    Copies: they are remembered, and a view would keep the bars of the whole panel.
+    """
+    closes = carry_series(panel, rules).closes()
+    return {symbol: closes[symbol].copy() for symbol in CONTEXT_SYMBOLS if symbol in closes}

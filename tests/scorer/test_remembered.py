@@ -2,8 +2,12 @@
 
 import numpy as np
 
+from services.market.panel import Panel
+from services.market.scoring import ScoringConfig
 from services.scorer.block import ScoredBlock
+from services.scorer.regime import CONTEXT_SYMBOLS
 from services.scorer.remembered import Remembered, RememberedScorings, ScoreRequest
+from services.scorer.scoring_run import find_context
 
 
 def scoring(symbol_count: int) -> Remembered:
@@ -29,3 +33,13 @@ def test_what_is_larger_than_the_bound_is_not_kept() -> None:
     kept.put(request, scoring(10))
     kept.put(request, scoring(11))
     assert kept.get(request) is None
+
+
+def test_what_is_remembered_keeps_no_bars_of_the_panel() -> None:
+    bars = np.ones((5, 300, len(CONTEXT_SYMBOLS)))
+    panel = Panel(CONTEXT_SYMBOLS, np.arange(300, dtype=np.int32), np.ones(300, np.bool_), bars)
+    context = find_context(panel, ScoringConfig.load().history)
+    assert tuple(context) == CONTEXT_SYMBOLS
+    assert all(closes.base is None for closes in context.values())
+    kept = Remembered("first", (), context)
+    assert kept.byte_count == 8 * 300 * len(CONTEXT_SYMBOLS)

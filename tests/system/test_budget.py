@@ -153,8 +153,8 @@ async def test_after_a_restart_a_provider_that_hangs_costs_nothing(market: Marke
 
 
 async def test_what_a_short_scan_began_goes_on_by_itself(market: Market, tmp_path: Path) -> None:
-    async with empty_stack(market, tmp_path, latency_s=0.1) as stack:
-        scan = await scan_within(stack, 0.5)
+    async with empty_stack(market, tmp_path, latency_s=0.15) as stack:
+        scan = await scan_within(stack, 1.0)
         assert scan.symbols == []
         assert scan.result.budget_spent
         async with asyncio.timeout(30):
