@@ -14,7 +14,7 @@ FRESH_RUNS: Final = {0.3: 300, 1.0: 300, 3.0: 300, 10.0: 20, 60.0: 5}
 """Runs where the fetcher starts anew for each, and faults may last as long as the budget."""
 FAULTS: Final[Mapping[str, tuple[Mapping[str, object], ...]]] = {
     "hang": ({"kind": "slow", "seconds": 70},),
-    "a session in four hangs": ({"kind": "slow", "seconds": 70, "path": "/v2/aggs/grouped", "after": 75},),
+    "hang after 75 sessions": ({"kind": "slow", "seconds": 70, "path": "/v2/aggs/grouped", "after": 75},),
     "503": ({"kind": "status", "status": 503},),
     "429": ({"kind": "status", "status": 429, "retry_after": 2, "times": 50},),
     "drip": ({"kind": "drip", "seconds": 2},),
