@@ -141,6 +141,7 @@ class ScanReport:
     """A whole scan. requested_count = scored_count + omitted_count; `timings` are seconds by stage.
 
     `provisional`: as_of was still running. `week_running`: so was its week; None if no weekly factor was asked for.
+    `reference_list_missing`: what traded on as_of stood in for the list, which did not come in time.
     `fetch_plan`: None if the budget ended before there was one.
     `shorts`: short candidates, if they are a list of their own. `horizon`: sessions that the style looks ahead.
     `plan_terms`: None if no trade plans were asked for.
@@ -177,4 +178,5 @@ class ScanReport:
     coverage: Coverage
     fetch_plan: FetchPlan | None
     week_running: bool | None
+    reference_list_missing: bool
     restated_symbols: tuple[str, ...]

@@ -136,6 +136,7 @@ def to_report(result: pb.ScanResult, rows: Sequence[Row], shorts: Sequence[Row] 
         provider=result.provider,
         simulated=result.simulated,
         provisional=result.provisional,
+        reference_list_missing=result.reference_list_missing,
         week_running=result.week_running if result.HasField("week_running") else None,
         profile=result.profile,
         style=result.style,

@@ -30,6 +30,7 @@ def to_document(report: ScanReport, *, with_ledger: bool) -> dict[str, Any]:
         "simulated": report.simulated,
         "provisional": report.provisional,
         "week_running": report.week_running,
+        "reference_list_missing": report.reference_list_missing,
         "profile": report.profile,
         "style": report.style,
         "horizon": report.horizon,

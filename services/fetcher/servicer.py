@@ -62,6 +62,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
             cache_hit_count=listed.hit_count,
             notices=listed.notices,
             provisional=provisional,
+            reference_list_missing=listed.is_stand_in,
             store=self._bars.stored.name,
             fetch_plan=plan_message(listed.plan) if listed.plan else None,
         )

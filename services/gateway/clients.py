@@ -169,6 +169,7 @@ class FetcherClient:
             notices=tuple(answer.notices),
             provisional=answer.provisional,
             store=answer.store,
+            is_stand_in=answer.reference_list_missing,
             plan=_plan(answer.fetch_plan) if answer.HasField("fetch_plan") else None,
         )
 

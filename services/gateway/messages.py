@@ -141,7 +141,7 @@ def result(
         provider=outcome.listing.provider,
         simulated=outcome.listing.simulated,
         profile=request.profile,
-        budget_spent=(Reason.BUDGET_SPENT, "") in by_reason or fetch.ready_count < fetch.wanted_count,
+        budget_spent=_ran_out(outcome, request, by_reason),
         requested_count=outcome.universe.requested_count,
         scored_count=len(outcome.ranking.rows),
         omitted_count=len(omissions),
@@ -163,6 +163,7 @@ def result(
         fetch_plan=_fetch_plan(fetch.decided),
         provisional=outcome.listing.provisional,
         week_running=outcome.week_running,
+        reference_list_missing=outcome.listing.is_stand_in,
         style=request.style,
         horizon=outcome.horizon,
         plan_terms=pb.PlanTerms(**asdict(outcome.plans.terms)) if outcome.plans else None,
@@ -170,6 +171,12 @@ def result(
         coverage=pb.AttributeCoverage(**outcome.coverage._asdict()),
     )
     return pb.ScanUniverseResponse(result=message)
+
+
+def _ran_out(outcome: Outcome, request: ScanRequest, by_reason: Mapping[tuple[Reason, str], int]) -> bool:
+    """Tell whether there would be more with more time: symbols, sessions, or the list that names all of them."""
+    unnamed = outcome.listing.is_stand_in and not request.symbols
+    return unnamed or (Reason.BUDGET_SPENT, "") in by_reason or outcome.fetch.ready_count < outcome.fetch.wanted_count
 
 
 def _fetch_plan(plan: FetchPlan | None) -> fetcher_service_pb2.FetchPlan | None:

@@ -54,6 +54,7 @@ class Listing:
         provisional: whether the session is still running.
         plan: what is to be asked of the provider, as far as the list tells.
         store: name of the store that bars are kept in; empty without one.
+        is_stand_in: whether the reference list did not come in time, and what traded on as_of stands in for it.
     """
 
     as_of: str
@@ -66,6 +67,7 @@ class Listing:
     provisional: bool = False
     plan: FetchPlan | None = None
     store: str = ""
+    is_stand_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

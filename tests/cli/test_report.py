@@ -84,7 +84,8 @@ def test_what_was_not_asked_for_is_not_in_the_message() -> None:
 def test_the_document_has_its_agreed_names(report: ScanReport) -> None:
     document = document_of(report)
     assert list(document) == [
-        "scan_id", "as_of", "provider", "simulated", "provisional", "week_running", "profile", "style", "horizon",
+        "scan_id", "as_of", "provider", "simulated", "provisional", "week_running", "reference_list_missing",
+        "profile", "style", "horizon",
         "plan_terms", "requested_count", "scored_count", "omitted_count", "budget_spent", "omissions", "rows", "shorts",
         "regime", "result_hash", "timings",
         "provider_request_count", "cache", "sessions", "versions", "coverage", "fetch_plan", "restated_symbols",

@@ -254,6 +254,7 @@ async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) 
     listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.5)
     assert {listing.symbol: listing.type.name for listing in listed.listings} == {"A": "UNKNOWN", "BACpB": "PREFERRED"}
     assert "did not come in time" in listed.notices[0]
+    assert listed.is_stand_in
 
 
 async def test_with_neither_list_nor_bars_no_symbol_is_known_yet(opened: Open) -> None:

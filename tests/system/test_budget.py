@@ -113,6 +113,20 @@ async def test_without_the_list_the_symbols_are_those_of_the_newest_session(mark
     assert noticed(scan, "the symbols are those that traded on 2025-09-30")
 
 
+async def test_a_universe_without_the_list_is_no_whole_result_however_many_sessions_came(
+    market: Market, tmp_path: Path
+) -> None:
+    async with empty_stack(market, tmp_path, hang(path="/v3/reference/tickers")) as stack:
+        scan = await scan_within(stack, 3.0)
+        named = await scan_within(stack, 3.0, symbols=scan.symbols[:2])
+        await stack.fault()
+    assert (scan.result.sessions_ready, scan.result.reference_list_missing) == (300, True)
+    assert scan.symbols
+    assert scan.result.budget_spent
+    # Whoever names symbols has all of them.
+    assert (named.result.budget_spent, named.result.reference_list_missing) == (False, True)
+
+
 @pytest.mark.parametrize("there", [1, 205])
 async def test_before_enough_sessions_there_is_no_row(there: int, market: Market, tmp_path: Path) -> None:
     async with empty_stack(market, tmp_path, hang(there, GROUPED)) as stack:

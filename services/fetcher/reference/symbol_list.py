@@ -46,6 +46,7 @@ class Listed:
         hit_count: sessions of the window that were in memory or stored when the question came.
         notices: what a reader should know about the list.
         plan: what is to be asked for, by the window and as many symbols as will be; None without a window.
+        is_stand_in: whether the reference list did not come in time, and what traded on as_of stands in for it.
     """
 
     as_of: date
@@ -54,6 +55,7 @@ class Listed:
     hit_count: int
     notices: tuple[str, ...] = ()
     plan: FetchPlan | None = None
+    is_stand_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +135,18 @@ class SymbolList:
         """
         hits = sum(session in self._cache or self._source.is_stored(session) for session in sessions)
         await self.begin(as_of, sessions, whole=whole)
-        now = asyncio.get_running_loop().time()
+        now, is_stand_in = asyncio.get_running_loop().time(), False
         try:
             async with asyncio.timeout_at(min(until, now + SCARCE_WAIT_S) if self._scarce else until):
                 found = await self._reference.listings(as_of)
             known, notices = found.symbols, found.notices(as_of)
         except TimeoutError:
+            is_stand_in = True
             known, notices = self._instead(as_of)
         patience = min(until, now + LISTING_WAIT_S)
         await self._sync.wait((as_of,), patience, _ignore, patient=False)
         ranked = await self._ranked(as_of, known, sessions[0] if sessions else as_of, patience)
-        return Listed(as_of, ranked.listings, ranked.dollar_volumes, hits, notices)
+        return Listed(as_of, ranked.listings, ranked.dollar_volumes, hits, notices, is_stand_in=is_stand_in)
 
     async def by_liquidity(self) -> tuple[str, ...]:
         """Return the stocks of the newest list, most liquid first by the newest session in memory; without any call."""
