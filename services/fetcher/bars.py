@@ -86,7 +86,7 @@ class Bars:
     ) -> None:
         self._source = source
         self.cache = cache
-        self._sync = SessionSync(self._source, cache)
+        self._sync = SessionSync(self._source, cache, early_sessions)
         self._reference = Reference(self._source)
         self.details = DetailsBook(store)
         self._symbols = SymbolList(self._reference, self._sync, index, cache, self._source, self.details)

@@ -9,23 +9,21 @@ from services.fetcher.cache import SessionCache
 from services.fetcher.stream_events import EarlyPanel, Emit, StreamRequest
 from services.fetcher.sync import SyncState
 from services.fetcher.window import Window
+from services.market.early import early_sessions
 from services.market.panel import Panel
 
 WORTH_S: Final = 1.0
 """Seconds that the missing sessions must be expected to take: early blocks cost a few tenths of one."""
-MORE_SESSIONS: Final = 45
-"""Sessions that must have come since early blocks went out before they go out again. With 45 more than the 210 of the
-first ones, whatever looks back a year has a value."""
 
 
 class EarlyBlocks:
-    """Sends early blocks while a stream waits for sessions.
+    """Sends early blocks, once, while a stream waits for sessions.
 
     Args:
         blocks: cuts them.
         cache: L1.
         sessions: those that are over, ascending.
-        least_count: how many of the newest must be there first, those that suffice for a score.
+        least_count: how many of the newest suffice for a score.
         request: what is asked for.
         laying: gives the window with what is laid over raw bars.
         emit: takes progress and blocks.
@@ -43,24 +41,24 @@ class EarlyBlocks:
     ) -> None:
         self._blocks = blocks
         self._cache = cache
-        self._sessions = sessions
-        self._count = least_count
+        self._early = early_sessions(sessions, least_count)
+        self._sent = False
         self._request = request
         self._laying = laying
         self._emit = emit
 
     def __repr__(self) -> str:
-        return f"EarlyBlocks(next with {self._count} sessions)"
+        return "EarlyBlocks(sent)" if self._sent else f"EarlyBlocks(behind {len(self._early)} sessions)"
 
     def _is_due(self, state: SyncState) -> bool:
         worth_it = self._request.include_early and state.eta_s is not None and state.eta_s >= WORTH_S
-        return worth_it and self._laying.done() and all(one in self._cache for one in self._sessions[-self._count :])
+        return worth_it and self._laying.done() and all(one in self._cache for one in self._early)
 
     async def report(self, state: SyncState) -> None:
         """Pass on how far the sessions have come, and send the blocks once it is time; sessions go on coming."""
         await self._emit(state)
-        if self._is_due(state):
-            self._count += MORE_SESSIONS
+        if not self._sent and self._is_due(state):
+            self._sent = True
             window = (await self._laying).suspecting(frozenset())
             await self._blocks.send(self._request.symbols, window, self._request.block_size, self._send)
 

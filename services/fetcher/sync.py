@@ -1,4 +1,4 @@
-"""Brings sessions into L1: one flight a session whoever asks, newest first, owned by the service and not by a scan."""
+"""Brings sessions into L1: one flight a session whoever asks, early ones first, owned by the service, not by a scan."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,6 +10,7 @@ import structlog
 
 from services.fetcher.cache import SessionCache
 from services.fetcher.store.stored_source import StoredSource
+from services.market.early import fetch_order
 from services.market.errors import ProviderAuthError, ProviderPlanError, ProviderUnavailableError, TechnicError
 
 TICK_S = 0.2
@@ -35,11 +36,17 @@ class SessionSync:
 
     A flight goes on when the scan that asked for it is cancelled or out of time: others may wait for the same session,
     and the next scan finds it. `close` ends all flights.
+
+    Args:
+        source: where sessions come from.
+        cache: where they go.
+        early_count: how many of the newest sessions suffice for a row; they come first.
     """
 
-    def __init__(self, source: StoredSource, cache: SessionCache) -> None:
+    def __init__(self, source: StoredSource, cache: SessionCache, early_count: int = 0) -> None:
         self._source = source
         self._cache = cache
+        self._early_count = early_count
         self._gate = asyncio.Semaphore(source.concurrency)
         self._reading = asyncio.Semaphore(READING)
         self._flights: dict[date, asyncio.Task[None]] = {}
@@ -58,11 +65,11 @@ class SessionSync:
         return frozenset(session for session in sessions if session in self._flights)
 
     def begin(self, sessions: Sequence[date]) -> None:
-        """Start a flight for every session that is neither in the cache nor on its way, newest first.
+        """Start a flight for every session that is neither in the cache nor on its way, early ones first.
 
         What lies before the history of the provider's plan would be refused, and is left out unless it is stored.
         """
-        for session in sorted(sessions, reverse=True):
+        for session in fetch_order(sorted(sessions), self._early_count):
             if session not in self._cache and session not in self._flights and self._source.can_give(session):
                 flight = asyncio.create_task(self._fly(session), name=f"session {session}")
                 self._flights[session] = flight

@@ -81,7 +81,7 @@ def full_history(
     fast the caller takes them sets the pace.
 
     Args:
-        panel: bars; sessions after the last hole of `session_fetched` count.
+        panel: bars; sessions behind the last long hole of `session_fetched` count, as in `carry_series`.
         benchmark: (session,) float64, SPY's carried closes over the panel's sessions; None: market-relative factors
             are NaN.
         engine: factors and configuration, warm.

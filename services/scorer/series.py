@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.market.early import first_usable
 from services.market.omission import Omission
 from services.market.panel import Panel
 from services.market.scoring import HistoryRules
@@ -51,8 +52,9 @@ def carry_series(panel: Panel, rules: HistoryRules) -> Series:
     - Between a symbol's first and last bar, and from a last bar at most `stale_sessions` old up to as_of, a session
       without a bar is carried: open = high = low = close = previous close, volume 0.
     - If the newest `early_sessions` or more were fetched without a hole but not the whole history (a panel that starts
-      later included), only that run is used, sessions before it are NaN, and every symbol has EARLY_HISTORY. With fewer
-      every symbol is an omission, BUDGET_SPENT.
+      later included), that run is used, with those before it that `first_usable` finds, over whose gaps closes are
+      carried; sessions before these are NaN, and every symbol has EARLY_HISTORY. With fewer than `early_sessions` every
+      symbol is an omission, BUDGET_SPENT.
     - Omissions, first match: NO_DATA, no bar at all; STALE_DATA, last bar too old; TOO_LITTLE_HISTORY, fewer than
       `minimum_bars` bars in the run.
 
@@ -65,7 +67,8 @@ def carry_series(panel: Panel, rules: HistoryRules) -> Series:
         return _unscored(panel, Reason.BUDGET_SPENT)
     sessions = len(panel.session_days)
     begin = max(0, sessions - rules.sessions)
-    bars, first, last, count, carried = carry(read_only(panel.bars), begin, sessions - run, rules.thin_window)
+    start = begin + first_usable(panel.session_fetched[begin:], run)
+    bars, first, last, count, carried = carry(read_only(panel.bars), begin, start, rules.thin_window)
     missed = sessions - begin - 1 - last
     flags = np.zeros(len(panel.symbols), np.uint32)
     flags[missed > 0] |= np.uint32(Flag.STALE_DATA)

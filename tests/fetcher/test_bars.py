@@ -17,6 +17,7 @@ from services.fetcher.stream_events import BarsVersion, EarlyPanel, Event, Strea
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SyncState
 from services.market.adjust import Split
+from services.market.early import fetch_order
 from services.market.errors import InvalidRequestError, ProviderAuthError, ProviderUnavailableError
 from services.market.panel import Panel
 from services.market.sessions import sessions_ending, to_day_number
@@ -104,10 +105,10 @@ async def test_blocks_come_in_the_requested_order_with_every_bar(bars: Bars) -> 
     assert (summary.ready_count, summary.wanted_count) == (HISTORY, HISTORY)
 
 
-async def test_sessions_are_asked_once_newest_first_within_the_concurrency(bars: Bars, source: FakeSource) -> None:
+async def test_sessions_are_asked_once_early_ones_first_within_the_concurrency(bars: Bars, source: FakeSource) -> None:
     await stream(bars, ("A",), Sink())
     await stream(bars, ("BB",), Sink())
-    assert source.order == sorted(SESSIONS, reverse=True)
+    assert source.order == list(fetch_order(SESSIONS, EARLY))
     assert source.most_in_flight <= source.concurrency
 
 
@@ -181,8 +182,8 @@ async def test_a_hole_before_the_newest_sessions_goes_out_as_not_fetched(bars: B
 
 
 async def early_stream(source: FakeSource, *, include_early: bool = True) -> Sink:
-    """Stream two symbols while the oldest session fails a few times."""
-    source.failures = {SESSIONS[0]: [ProviderUnavailableError("down")] * 2}
+    """Stream two symbols while a session that does not come early fails a few times."""
+    source.failures = {SESSIONS[1]: [ProviderUnavailableError("down")] * 2}
     store, sink = Store(source.index), Sink()
     bars = Bars(StoredSource(source, store), source.index, SessionCache(10**8), store, early_sessions=EARLY)
     until = asyncio.get_running_loop().time() + 5
@@ -194,27 +195,20 @@ async def early_stream(source: FakeSource, *, include_early: bool = True) -> Sin
     return sink
 
 
-async def test_the_newest_sessions_go_out_early_where_the_others_take_long(source: FakeSource) -> None:
+async def test_early_sessions_go_out_once_where_the_others_take_long(source: FakeSource) -> None:
     source.known_splits = (Split("A", to_day_number(SESSIONS[3]), 1, 2),)
     source.pace = Pace("", 2.0)
     sink = await early_stream(source)
     assert [panel.symbols for panel in sink.early] == [("BB",), ("A",)]
     assert sink.symbols == ["BB", "A"]
     for early, final in zip(sink.early, sink.panels, strict=True):
-        assert early.session_fetched.tolist() == [False, *[True] * (HISTORY - 1)]
+        assert early.session_fetched.tolist() == [True, False, *[True] * EARLY]
         assert final.session_fetched.all()
-        assert early.bars[:, 1:].tobytes() == final.bars[:, 1:].tobytes()
-        assert np.isnan(early.bars[:, 0]).all()
+        assert np.isnan(early.bars[:, 1]).all()
+        there = early.session_fetched
+        assert early.bars[:, there].tobytes() == final.bars[:, there].tobytes()
     assert sink.summary is not None
     assert sink.summary.ready_count == HISTORY
-
-
-async def test_early_blocks_go_out_again_with_more_sessions(
-    source: FakeSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.fetcher.early_blocks.MORE_SESSIONS", 1)
-    source.pace = Pace("", 2.0)
-    assert [panel.symbols for panel in (await early_stream(source)).early] == [("BB",), ("A",)] * 2
 
 
 async def test_nothing_goes_out_early_that_comes_soon_or_was_not_asked_for(source: FakeSource) -> None:

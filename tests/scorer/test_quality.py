@@ -175,12 +175,12 @@ def test_a_jump_too_early_to_compare_volumes_is_passed_over() -> None:
     assert suspect(scaled(quiet(), slice(0, window - 1), 2.0, 0.5)) == [False]
 
 
-def test_only_the_newest_run_of_fetched_sessions_is_judged() -> None:
+def test_only_what_is_behind_a_long_hole_is_judged() -> None:
     bars = quiet()
     bars[1, 20] = 4.0 * bars[2, 20]
     assert suspect(bars) == [True]
-    fetched = np.arange(S) != 50
-    bars[:, 50] = np.nan
+    fetched = (np.arange(S) < 50) | (np.arange(S) >= 55)
+    bars[:, 50:55] = np.nan
     assert suspect(bars, fetched=fetched) == [False]
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from services.market.early import STEP
 from services.market.omission import Omission
 from services.market.scoring import HistoryRules, ScoringConfig
 from services.market.vocabulary import Flag, Reason
@@ -108,9 +109,9 @@ def test_sessions_before_the_history_are_never_looked_at() -> None:
     assert np.array_equal(series.bars[:, :, 0], long[:, 50:, 0])
 
 
-def test_a_hole_cuts_the_series_to_the_newest_run_and_flags_everybody() -> None:
+def test_a_long_hole_cuts_the_series_to_what_is_behind_it_and_flags_everybody() -> None:
     fetched = np.ones(S, np.bool_)
-    fetched[80] = False
+    fetched[76:81] = False
     series = series_of(np.ones(S, np.bool_), fetched=fetched)
     assert has(series, Flag.EARLY_HISTORY)
     assert np.isnan(series.bars[:, :81]).all()
@@ -118,9 +119,19 @@ def test_a_hole_cuts_the_series_to_the_newest_run_and_flags_everybody() -> None:
     assert series.first.tolist() == [81]
 
 
+def test_over_a_short_hole_closes_are_carried() -> None:
+    fetched = np.ones(S, np.bool_)
+    fetched[77:81] = False
+    series = series_of(fetched, fetched=fetched)
+    assert has(series, Flag.EARLY_HISTORY)
+    assert series.first.tolist() == [0]
+    assert (series.bars[:4, 77:81] == series.bars[3, 76]).all()
+    assert (series.bars[4, 77:81] == 0).all()
+
+
 def test_the_series_of_a_run_does_not_see_what_is_before_the_hole() -> None:
     fetched = np.ones(S, np.bool_)
-    fetched[80] = False
+    fetched[76:81] = False
     present = np.ones(S, np.bool_)
     present[80:90] = False
     series = series_of(present, fetched=fetched)
@@ -129,10 +140,10 @@ def test_the_series_of_a_run_does_not_see_what_is_before_the_hole() -> None:
 
 def test_a_symbol_whose_bars_all_lie_before_the_hole_is_stale() -> None:
     fetched = np.ones(S, np.bool_)
-    fetched[80] = False
-    (omission,) = series_of(np.arange(S) < 80, fetched=fetched).omissions
+    fetched[76:81] = False
+    (omission,) = series_of(np.arange(S) < 76, fetched=fetched).omissions
     # Its closes are not looked at: there is none to tell.
-    assert omission == Omission("S0", Reason.STALE_DATA, S - 80.0)
+    assert omission == Omission("S0", Reason.STALE_DATA, S - 76.0)
 
 
 def test_the_newest_210_sessions_are_enough_and_209_are_not() -> None:
@@ -190,11 +201,14 @@ def plain_series(
         return Reason.BUDGET_SPENT, Flag(0), []
     flags = Flag(0) if run == SMALL.sessions else Flag.EARLY_HISTORY
     newest = range(max(0, len(fetched) - SMALL.sessions), len(fetched))
+    start = len(fetched) - run
+    while older := [t for t in newest if start - STEP <= t < start and fetched[t]]:
+        start = older[-1]
     rows: list[list[float]] = []
     carried: list[bool] = []
     close = math.nan
     for t in newest:
-        inside, seen = t >= len(fetched) - run, not math.isnan(close)
+        inside, seen = t >= start, not math.isnan(close)
         traded = inside and bool(present[t])
         row = bars[:, t].tolist() if traded else [close] * 4 + [0.0 if seen else math.nan]
         close = row[3] if inside else math.nan
@@ -205,7 +219,7 @@ def plain_series(
         return Reason.NO_DATA, flags, rows
     if min(ages) > SMALL.stale_sessions:
         return Reason.STALE_DATA, flags, rows
-    if sum(age < run for age in ages) < SMALL.minimum_bars:
+    if sum(age < len(fetched) - start for age in ages) < SMALL.minimum_bars:
         return Reason.TOO_LITTLE_HISTORY, flags, rows
     flags |= Flag.STALE_DATA if min(ages) else Flag(0)
     flags |= Flag.THIN_TRADING if sum(carried[-SMALL.thin_window :]) > SMALL.thin_carried else Flag(0)

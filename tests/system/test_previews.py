@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from services.market.vocabulary import Flag
 from services.simulator.market import Market
@@ -53,25 +54,27 @@ async def test_the_newest_sessions_make_previews_while_others_are_fetched(
     usual = await stack.scan(top_count=50)
     async with simulated(market) as url, running(tmp_path, simulated_settings(url, calls_per_second=150)) as slow:
         scan = await slow.scan(top_count=50)
-    assert len(scan.previews) >= 2
-    for preview in scan.previews:
-        assert all(flagged(preview))
-        assert [s for s, alpha in zip(preview.symbols, preview.alpha_10, strict=True) if math.isnan(alpha)] == []
+    (preview,) = scan.previews
+    assert all(flagged(preview))
+    assert [s for s, alpha in zip(preview.symbols, preview.alpha_10, strict=True) if math.isnan(alpha)] == []
     assert not any(any(flagged(batch)) for batch in scan.rows)
     assert scan.result.result_hash == usual.result.result_hash
-    assert overlap(scan.previews[-1], scan) >= 45
+    assert overlap(preview, scan) >= 45
 
 
-async def test_previews_of_the_real_market_come_near_to_its_final_rows(
-    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_with_three_quarters_of_the_real_sessions_nine_of_ten_best_rows_are_the_final_ones(
+    shared_data: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("services.fetcher.early_blocks.WORTH_S", 0.01)
     async with (
         replayed(shared_data / "bars_2025.parquet", shared_data / "universe.parquet") as settings,
-        running(tmp_path, settings | {"calls_per_second": 60}) as stack,
+        running(tmp_path, settings) as stack,
     ):
-        scan = await stack.scan(top_count=50)
-    assert not scan.result.budget_spent
-    # The first one lacks whatever looks back a year: a third of the models' features.
-    assert overlap(scan.previews[0], scan) >= 30
-    assert overlap(scan.previews[-1], scan) >= 45
+        stack.provider_url = settings["base_url"]
+        await stack.fault({"kind": "slow", "seconds": 100, "path": "/v2/aggs/grouped", "after": 225})
+        partial = await stack.scan(top_count=50, budget=Duration(seconds=8))
+        await stack.fault()
+        whole = await stack.scan(top_count=50)
+    assert 210 <= partial.result.sessions_ready <= 225
+    assert (partial.result.budget_spent, whole.result.budget_spent) == (True, False)
+    assert all(flagged(partial.rows[0]))
+    assert overlap(partial.rows[0], whole) >= 45
