@@ -50,7 +50,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
         place = await find_place(settings)
         if place is not None:
             await store.open(place)
-            await bars.details.load()
+            await bars.recall()
 
     async def warm() -> None:
         await asyncio.to_thread(warm_cache)

@@ -231,6 +231,10 @@ class Bars:
         self.counts.add(summary)
         return summary
 
+    async def recall(self) -> None:
+        """Bring what is stored about symbols into memory, so that the first scan need not wait; without any call."""
+        await asyncio.gather(self.details.load(), self._reference.recall())
+
     async def close(self) -> None:
         """End all work, that of the background first, and release the source."""
         await self.warming.close()

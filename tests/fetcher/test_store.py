@@ -245,6 +245,27 @@ async def test_the_list_does_not_wait_behind_all_stored_sessions(opened: Open, m
     assert order[:asked].count("session") <= 4 * READING
 
 
+async def test_what_is_stored_about_symbols_is_there_before_the_first_scan_without_a_call(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = asyncio.get_running_loop().time() + 5
+    bars, _ = await opened()
+    await bars.listed(LATEST, HISTORY, until=until)
+    again, source = await opened()
+    asked: list[str] = []
+    answer = StoreFile.answer
+
+    def answering(file: StoreFile, question: str) -> tuple[date, bytes] | None:
+        asked.append(question)
+        return answer(file, question)
+
+    monkeypatch.setattr(StoreFile, "answer", answering)
+    await again.recall()
+    assert (asked.count(f"listings {LATEST}"), source.request_count) == (1, 0)
+    assert (await again.listed(LATEST, 0, until=until)).listings
+    assert asked.count(f"listings {LATEST}") == 1
+
+
 async def _ignored(_: SyncState) -> None:
     """Take progress."""
 

@@ -78,6 +78,10 @@ class Reference:
         found = await self._source.lists.newest()
         return found and DatedList(*found)
 
+    async def recall(self) -> None:
+        """Bring the list for a scan of the newest session into memory, if it is stored; without any call."""
+        await self._kept(self._source.latest_session())
+
     async def refresh(self, within: int) -> DatedList:
         """Return a list that lies at most `within` sessions behind the newest one, asking for it if there is none."""
         found = await self.newest()
@@ -90,16 +94,20 @@ class Reference:
             dated = await self._source.listed_on(as_of)
             if dated is not None:
                 return DatedList(as_of, {listing.symbol: listing for listing in dated})
-            lists = self._source.lists
-            found = await lists.newest(before=as_of) or await lists.oldest()
-            if found is None:
+            chosen = await self._kept(as_of)
+            if chosen is None:
                 return await asyncio.shield(self._fetching())
-            chosen = DatedList(*found)
             if chosen.age(as_of) > STALE_SESSIONS:
                 await self._refresh_if_stale()
             return chosen
 
         return self._once(self._chosen, (self._source.latest_session(), as_of), choose)
+
+    async def _kept(self, as_of: date) -> DatedList | None:
+        """Return the list that counts for a session, of those that are here; None without any."""
+        lists = self._source.lists
+        found = await lists.newest(before=as_of) or await lists.oldest()
+        return found and DatedList(*found)
 
     async def _refresh_if_stale(self) -> None:
         """Begin to ask for a list if the newest one lies too far behind."""
