@@ -22,6 +22,7 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
     from services.gateway.alphas import InferenceClient
     from services.gateway.clients import FetcherClient, ScorerClient
     from services.gateway.context import Tools
+    from services.gateway.last import LastResult
     from services.gateway.models import ModelTerms
     from services.gateway.remembered import RememberedScans
     from services.gateway.scan import Scanner
@@ -50,6 +51,7 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
             inference=InferenceClient(inference, terms, streaming=settings.inference_streaming),
             config=ScoringConfig.load(),
             remembered=RememberedScans(settings.cache_mb * 1_000_000),
+            last=LastResult(keeps=settings.cache_mb > 0),
         )
         servicer = GatewayServicer(Scanner(tools), scan_limit=settings.scan_limit, technic_version=version("technic"))
 

@@ -32,6 +32,15 @@ NO_FLAG = Flag(0)
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What is said of all candidates: the rows among them in their order, and trade plans if they were asked for."""
+
+    candidates: Candidates
+    ranking: Ranking
+    plans: Plans | None
+
+
+@dataclass(frozen=True, slots=True)
 class Conclusion:
     """What a scan came to.
 
@@ -85,22 +94,28 @@ def ranked(request: ScanRequest, config: ScoringConfig, candidates: Candidates) 
     return rated, rank(rated, config, profile, style, request.selection)
 
 
-def conclude(request: ScanRequest, config: ScoringConfig, candidates: Candidates, ledger: Ledger) -> Conclusion:
-    """Rank the candidates as the request wants them, plan their trades, and close the ledger.
+def judge(request: ScanRequest, config: ScoringConfig, candidates: Candidates) -> Judged:
+    """Rank the candidates as the request wants them, and plan their trades.
 
     Args:
         request: profile, style, selection and plans; their names are known to be right.
         config: what those names mean.
         candidates: all scored symbols.
-        ledger: open for them, and for every other symbol that has no outcome yet.
     """
     profile, style = config.profiles[request.profile], config.styles[request.style]
     candidates, ranking = ranked(request, config, candidates)
-    for omission in ranking.omissions:
-        ledger.omit(omission)
     planned = None
     if request.plans:
         terms = plans.PlanTerms.of(request.plans, profile, style, config.plans)
         columns = {name: candidates.number(name) for name in plans.COLUMNS}
         planned = plans.make_plans(columns, ranking.signals, terms, config.plans)
-    return Conclusion(candidates, ranking, planned, ledger.close(candidates.symbols[row] for row in ranking.rows))
+    return Judged(candidates, ranking, planned)
+
+
+def conclude(judged: Judged, ledger: Ledger) -> Conclusion:
+    """Close the ledger, which is open for the candidates and for every other symbol that has no outcome yet."""
+    candidates, ranking = judged.candidates, judged.ranking
+    for omission in ranking.omissions:
+        ledger.omit(omission)
+    omissions = ledger.close(candidates.symbols[row] for row in ranking.rows)
+    return Conclusion(candidates, ranking, judged.plans, omissions)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from services.gateway.alphas import InferenceClient
     from services.gateway.clients import FetcherClient, ScorerClient
     from services.gateway.forecast import Forecast
+    from services.gateway.last import LastResult
     from services.gateway.outcome import Accepted, Preview
     from services.gateway.progress import Tracker
     from services.gateway.remembered import RememberedScans
@@ -34,6 +35,7 @@ class Tools:
         inference: gives alphas.
         config: weights, thresholds, profiles.
         remembered: blocks and alphas of the scans before.
+        last: what the last scan came to.
         running: the trackers of all scans that run now; those that end at the same time rank one after the other.
     """
 
@@ -42,6 +44,7 @@ class Tools:
     inference: InferenceClient
     config: ScoringConfig
     remembered: RememberedScans
+    last: LastResult
     running: set[Tracker] = field(default_factory=set)
 
 

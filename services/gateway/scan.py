@@ -17,13 +17,14 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from services.gateway.clients import FetchState
-from services.gateway.conclude import NO_FLAG, conclude, gather
+from services.gateway.conclude import NO_FLAG, conclude
 from services.gateway.context import ScanContext
 from services.gateway.forecast import Forecast
+from services.gateway.last import Evidence, of_rows
 from services.gateway.ledger import Ledger
 from services.gateway.outcome import Accepted, Outcome
 from services.gateway.progress import Stage
-from services.gateway.result_hash import result_hash, versions
+from services.gateway.result_hash import versions
 from services.gateway.scoring import UniverseScoring
 from services.gateway.universe import choose, coverage, resolve, unfiltered
 from services.market.errors import BudgetSpentError
@@ -131,8 +132,11 @@ class _Scan:
         as_of = date.fromisoformat(listing.as_of)
         ahead = self._context.forecast.ahead_of(as_of)
         flag = Flag.LOOK_AHEAD_MODEL if ahead else NO_FLAG
-        candidates = gather(request, scores.scored, scores.columns, listing.attributes, scores.predictions, flag)
-        ended = conclude(request, config, candidates, ledger)
+        evidence = Evidence(
+            of_rows(request), scores.columns, flag, listing.attributes, tuple(scores.scored.blocks), scores.predictions
+        )
+        last = self._context.tools.last
+        ended = conclude(last.judged(evidence, config), ledger)
         made_by = versions(config.config_hash, scores.columns, self._context.forecast.models)
         fetch, known = self._fetch_state(listing, universe, scoring), coverage(universe, listing)
         week_running = week_is_running(as_of) if request.weekly else None
@@ -147,7 +151,7 @@ class _Scan:
             regime=scoring.regime if scoring else Regime(),
             fetch=fetch,
             versions=made_by,
-            hash=result_hash(listing.as_of, made_by, ended.candidates, ended.ranking, ended.omissions),
+            hash=last.hash(listing.as_of, made_by, ended),
             notices=(
                 *self._context.forecast.notices,
                 *listing.notices,

@@ -12,7 +12,7 @@ from services.gateway.universe import Attributes
 from services.market.vocabulary import Flag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -34,6 +34,8 @@ class Predictions:
 
     def first(self, row_count: int) -> Predictions:
         """Return what was said of the first rows."""
+        if all(len(values) == row_count for values in self.alphas.values()):
+            return self
         return Predictions(
             {role: values[:row_count] for role, values in self.alphas.items()},
             {role: values[:row_count] for role, values in self.outliers.items()},
@@ -60,8 +62,8 @@ class Scored:
         blocks: those so far.
     """
 
-    def __init__(self) -> None:
-        self.blocks: list[ScoredBlock] = []
+    def __init__(self, blocks: Iterable[ScoredBlock] = ()) -> None:
+        self.blocks = list(blocks)
 
     def __repr__(self) -> str:
         return f"Scored({len(self.blocks)} blocks)"

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from services.gateway.clients import ScoredBlock
-from services.gateway.conclude import RANKED_COLUMNS, Conclusion, conclude, gather
+from services.gateway.conclude import RANKED_COLUMNS, Conclusion, conclude, gather, judge
 from services.gateway.ledger import Ledger
 from services.gateway.plans import COLUMNS
 from services.gateway.request import ScanRequest
@@ -101,7 +101,7 @@ def random_scan(random: Random) -> tuple[ScanRequest, Universe, Conclusion]:
         ledger.omit(omission)
     columns, alphas = score(random, universe, ledger, scored)
     candidates = gather(request, scored, columns, listing.attributes, Predictions(alphas, {}))
-    return request, universe, conclude(request, CONFIG, candidates, ledger)
+    return request, universe, conclude(judge(request, CONFIG, candidates), ledger)
 
 
 def test_ten_thousand_random_scans_add_up() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.gateway.context import RESERVE_S, ScanContext, Tools
+from services.gateway.last import LastResult
 from services.gateway.progress import Tracker
 from services.gateway.remembered import RememberedScans
 from services.gateway.request import parse
@@ -20,7 +21,7 @@ def context(budget_s: float, running_count: int, elapsed_s: float = 0.0) -> Scan
     """Return a scan that has run for some seconds, one of some that run."""
     moments = iter((0.0,))
     tracker = Tracker(lambda: next(moments, elapsed_s))
-    tools = Tools(NOBODY, NOBODY, NOBODY, CONFIG, RememberedScans(0))
+    tools = Tools(NOBODY, NOBODY, NOBODY, CONFIG, RememberedScans(0), LastResult(keeps=False))
     tools.running.update((tracker, *(Tracker() for _ in range(running_count - 1))))
     request = replace(parse(pb.ScanUniverseRequest(), CONFIG), budget_s=budget_s)
     return ScanContext(tools, request, tracker, NOBODY, NOBODY)

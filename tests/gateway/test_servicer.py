@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.gateway.clients import FetchState
-from services.gateway.conclude import conclude, gather
+from services.gateway.conclude import conclude, gather, judge
 from services.gateway.ledger import Ledger
 from services.gateway.outcome import Accepted, Outcome
 from services.gateway.scored import NOTHING, Scored
@@ -64,7 +64,8 @@ class BriefScanner:
     async def scan(self, request: ScanRequest, tracker: Any, emit: Any) -> Outcome:  # noqa: ARG002  # the scanner's
         """Return at once."""
         await asyncio.sleep(0)
-        ended = conclude(request, self.config, gather(request, Scored(), (), {}, NOTHING), Ledger(()))
+        candidates = gather(request, Scored(), (), {}, NOTHING)
+        ended = conclude(judge(request, self.config, candidates), Ledger(()))
         return Outcome(
             listing=LISTING,
             universe=Universe((), ()),
