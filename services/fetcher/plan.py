@@ -112,7 +112,7 @@ def _choice(sessions: int, symbols: int, lacking: int, asked: int, *, by_symbol:
         return "every session that can be asked for is there"
     if not by_symbol:
         instead = _count(lacking, "symbol")
-        return f"{_count(sessions, 'missing session')} of the whole market, newest first, not {instead} one by one"
+        return f"{_count(sessions, 'missing session')} of the whole market, not {instead} one by one"
     also = f" and {_count(sessions, 'session')}" if sessions else ""
     return f"{_count(symbols, 'symbol')} one by one{also}, not {_count(asked, 'session')} of the whole market"
 

@@ -34,7 +34,7 @@ def test_the_whole_market_comes_by_sessions_newest_first() -> None:
     plan = plan_fetch(holding(stored=10), names(6000), FREE, None, 90)
     assert plan.sessions == WINDOW[:9:-1]
     assert (plan.symbols, plan.by_symbol) == ((), False)
-    assert plan.reason == "290 missing sessions of the whole market, newest first, not 6,000 symbols one by one"
+    assert plan.reason == "290 missing sessions of the whole market, not 6,000 symbols one by one"
 
 
 def test_a_few_symbols_come_one_by_one_with_the_newest_session() -> None:
