@@ -31,7 +31,7 @@ class Evidence:
         columns: version of the formula by column.
         flag: what all candidates are flagged with.
         attributes: by symbol.
-        blocks: in the order in which they came.
+        blocks: those with rows, in the order in which they came.
         predictions: what the models said of them.
     """
 

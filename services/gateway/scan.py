@@ -132,9 +132,8 @@ class _Scan:
         as_of = date.fromisoformat(listing.as_of)
         ahead = self._context.forecast.ahead_of(as_of)
         flag = Flag.LOOK_AHEAD_MODEL if ahead else NO_FLAG
-        evidence = Evidence(
-            of_rows(request), scores.columns, flag, listing.attributes, tuple(scores.scored.blocks), scores.predictions
-        )
+        blocks = scores.scored.with_rows()
+        evidence = Evidence(of_rows(request), scores.columns, flag, listing.attributes, blocks, scores.predictions)
         last = self._context.tools.last
         ended = conclude(last.judged(evidence, config), ledger)
         made_by = versions(config.config_hash, scores.columns, self._context.forecast.models)

@@ -75,6 +75,10 @@ class Scored:
         """Keep a block."""
         self.blocks.append(block)
 
+    def with_rows(self) -> tuple[ScoredBlock, ...]:
+        """Return the blocks that have a row; the others tell of omissions only."""
+        return tuple(block for block in self.blocks if block.symbols)
+
     def candidates(
         self, names: tuple[str, ...], attributes: Mapping[str, Attributes], predictions: Predictions
     ) -> Candidates:

@@ -117,11 +117,18 @@ async def test_the_same_scan_hot_gives_the_same_hash_without_a_provider_call(sta
     assert (second.result.cache_hit_count, second.result.cache_miss_count) == (300, 0)
 
 
-async def test_nothing_new_is_neither_sent_nor_predicted_again(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_nothing_new_is_neither_sent_nor_predicted_nor_judged_again(
+    stack: Stack, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     symbols = [f"Q{number}" for number in range(3)]
     first = await stack.scan(top_count=0)
     whole = await stack.scan(symbols=[*first.symbols[:50], *symbols], top_count=0, include_ledger=True)
     capfd.readouterr()
+
+    def judged_again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("services.gateway.last.judge", judged_again)
     again = await stack.scan(symbols=[*first.symbols[:50], *symbols], top_count=0, include_ledger=True)
     assert "ModelStreamInfer" not in capfd.readouterr().out
     assert again.result.result_hash == whole.result.result_hash
