@@ -20,6 +20,7 @@ from typing import Final
 
 from tests.benchmarks.scale import NORMAL, QUICK
 from tests.benchmarks.stacks import open_provider, ready
+from tests.campaign.budgets import RUNS as BUDGETS
 from tests.campaign.budgets import STATES, run_budgets
 from tests.campaign.campaign import Campaign, Part
 from tests.campaign.cancels import run_cancels
@@ -74,6 +75,7 @@ async def _run(parsed: argparse.Namespace, rows: list[Row]) -> None:
                     provider=provider,
                     runs=parsed.runs,
                     states=parsed.state or list(STATES),
+                    budgets_s=parsed.budget or list(BUDGETS),
                     random=Random(parsed.seed),  # noqa: S311  # no secret
                     say=lambda text: _say(f"{time.monotonic() - began:6.0f} s  {text}"),
                 )
@@ -117,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--only", action="append", choices=PARTS, help="run this part alone; may be given several times")
     add("--state", action="append", choices=STATES, help="budgets: start from this state alone; again for more")
+    add("--budget", action="append", type=float, choices=BUDGETS, help="budgets: this one alone, in s; again for more")
     add("--runs", type=int, metavar="N", help="most runs of each thing (default: each part's own number)")
     add("--quick", action="store_true", help="a tiny market: does the campaign itself still run?")
     add("--seed", type=int, default=7, metavar="N", help="of all randomness (default: %(default)s)")

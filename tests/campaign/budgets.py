@@ -33,7 +33,7 @@ async def run_budgets(campaign: Campaign) -> AsyncIterator[Row]:
     for state in campaign.states:
         async with open_fleet(campaign.provider, STATES[state]) as fleet:
             usual = (await timed_scan(fleet, 60.0)).hash
-            for budget_s in RUNS:
+            for budget_s in campaign.budgets_s:
                 for faulty in (False, True):
                     yield await _measure(campaign, fleet, state, budget_s, usual, faulty=faulty)
 

@@ -19,6 +19,7 @@ class Campaign:
         provider: the running simulator.
         runs: how often each thing is tried at most; None for each part's own number.
         states: that scans under a budget start from.
+        budgets_s: those budgets, in seconds.
         random: all randomness.
         say: tells a person what is going on.
     """
@@ -26,6 +27,7 @@ class Campaign:
     provider: Provider
     runs: int | None
     states: Sequence[str]
+    budgets_s: Sequence[float]
     random: Random
     say: Callable[[str], None]
 
