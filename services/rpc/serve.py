@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from services.market.errors import ServiceUnavailableError, TechnicError
 from services.rpc.channel import FRAME_BYTES
 from services.rpc.interceptors import CallInterceptor
+from services.rpc.keepalive import server_options
 
 UNAVAILABLE_EXIT = 69
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
@@ -129,7 +130,8 @@ async def start(spec: ServerSpec) -> RunningServer:
         TechnicError: warming up failed; the server is stopped again.
     """
     server = grpc.aio.server(
-        interceptors=[CallInterceptor()], options=[("grpc.so_reuseport", 0), ("grpc.http2.max_frame_size", FRAME_BYTES)]
+        interceptors=[CallInterceptor()],
+        options=[("grpc.so_reuseport", 0), ("grpc.http2.max_frame_size", FRAME_BYTES), *server_options()],
     )
     try:
         port = server.add_insecure_port(spec.address)
