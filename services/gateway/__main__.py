@@ -59,7 +59,9 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
         async def warm() -> None:
             """Be ready at once: readiness is about oneself, and the others may start in any order."""
 
-        yield ServerSpec("gateway", settings.address, register, ("technic.v1.GatewayService",), warm)
+        yield ServerSpec(
+            "gateway", settings.address, register, ("technic.v1.GatewayService",), warm, drain=tools.closing.begin
+        )
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from services.gateway.closing import Closing
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -35,6 +37,7 @@ class Tools:
         config: weights, thresholds, profiles.
         remembered: blocks and alphas of the scans before.
         running: the trackers of all scans that run now; those that end at the same time rank one after the other.
+        closing: ends what they wait for when the gateway is told to stop.
     """
 
     fetcher: FetcherClient
@@ -43,6 +46,7 @@ class Tools:
     config: ScoringConfig
     remembered: RememberedScans
     running: set[Tracker] = field(default_factory=set)
+    closing: Closing = field(default_factory=Closing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ class ServerSpec:
         warm: does what must be done before the first call is taken; readiness waits for it.
         follow: tells whether the service is ready, again and again from the end of `warm` until it is cancelled by the
             stop; None for a service that stays ready.
-        drain_s: seconds that calls in flight get to end after a stop.
+        drain: is told at a stop within how many seconds calls in flight have to end.
+        drain_s: those seconds; what is still there then is cut.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ServerSpec:
     service_names: tuple[str, ...]
     warm: Callable[[], Awaitable[None]]
     follow: Callable[[Tell], Coroutine[None, None, None]] | None = None
+    drain: Callable[[float], None] | None = None
     drain_s: float = 8.0
 
 
@@ -114,6 +116,8 @@ class RunningServer:
         """Take no more calls, let those in flight end within the drain time, then cut the rest."""
         await self._stop_following()
         await self._health.enter_graceful_shutdown()
+        if self._spec.drain is not None:
+            self._spec.drain(self._spec.drain_s)
         await self._server.stop(self._spec.drain_s)
 
     async def kill(self) -> None:
