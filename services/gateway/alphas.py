@@ -13,7 +13,7 @@ from services.gateway.exchange import SERVICE, StreamExchange, UnaryExchange
 from services.gateway.models import Model, ModelTerms
 from services.gateway.scored import Predictions
 from services.market.errors import ModelUnusableError
-from services.rpc.channel import ask
+from services.rpc.channel import ask, left_once_connected
 from services.rpc.logs import scan_metadata
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class InferenceClient:
         finally:
             for call in calls:
                 call.cancel()
+
+    async def connect(self, within_s: float) -> float:
+        """Give a server that starts again, or takes another's place, a moment to be there; return the seconds left."""
+        return await left_once_connected(self._channel, within_s)
 
     def stream(self, models: Sequence[Model], within_s: float) -> AlphaStream:
         """Begin predictions by all `models`."""

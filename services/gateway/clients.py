@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from itertools import starmap
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import numpy as np
 from services.gateway.universe import Attributes, FetchPlan, Listing
 from services.market.errors import MalformedAnswerError
 from services.market.vocabulary import SymbolType
-from services.rpc.channel import ask, connected
+from services.rpc.channel import ask, left_once_connected
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
 from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omission_from_message, regime_from_message
@@ -209,9 +208,7 @@ class ScorerClient:
             include_early=True,
             known_version=known_version,
         )
-        until = asyncio.get_running_loop().time() + within_s
-        await connected(self._channel, within_s)
-        left_s = max(0.0, until - asyncio.get_running_loop().time())
+        left_s = await left_once_connected(self._channel, within_s)
         call = self._stub.ScoreUniverse(message, timeout=left_s, metadata=scan_metadata())
         header = Header({}, "")
         try:

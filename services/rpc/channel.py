@@ -52,6 +52,13 @@ async def connected(channel: grpc.aio.Channel, within_s: float = CONNECT_S) -> b
     return True
 
 
+async def left_once_connected(channel: grpc.aio.Channel, within_s: float) -> float:
+    """Wait as `connected` does, and return what is left of `within_s` for a call, connected or not."""
+    until = asyncio.get_running_loop().time() + within_s
+    await connected(channel, within_s)
+    return max(0.0, until - asyncio.get_running_loop().time())
+
+
 async def ask(channel: grpc.aio.Channel, service: str, within_s: float, call: Callable[[float], Awaitable[T]]) -> T:
     """Make a call that may be made twice, and make it again if the server was going and another one is there.
 

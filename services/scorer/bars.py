@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import grpc
 from services.market.errors import MalformedAnswerError
 from services.market.omission import Omission
 from services.market.panel import Panel
-from services.rpc.channel import connected
+from services.rpc.channel import left_once_connected
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
 from services.rpc.wire import omission_from_message, panel_from_block
@@ -97,9 +96,7 @@ class BarClient:
             known_version=request.known_version,
             include_early=request.include_early,
         )
-        until = asyncio.get_running_loop().time() + within_s
-        await connected(self._channel, within_s)
-        left_s = max(0.0, until - asyncio.get_running_loop().time())
+        left_s = await left_once_connected(self._channel, within_s)
         call = self._stub.StreamBars(message, timeout=left_s, metadata=scan_metadata())
         try:
             async for event in call:
