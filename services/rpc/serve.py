@@ -19,6 +19,7 @@ from services.market.errors import ServiceUnavailableError, TechnicError
 from services.rpc.channel import FRAME_BYTES
 from services.rpc.interceptors import CallInterceptor
 from services.rpc.keepalive import server_options
+from services.rpc.metrics import Metrics
 
 UNAVAILABLE_EXIT = 69
 DRAIN_S = 8.0
@@ -43,6 +44,7 @@ class ServerSpec:
         follow: tells whether the service is ready, again and again from the end of `warm` until it is cancelled by the
             stop; None for a service that stays ready.
         drain: is told at a stop within how many seconds calls in flight have to end.
+        metrics: counts the calls, and is served as long as the server runs.
         drain_s: those seconds; what is still there then is cut.
     """
 
@@ -53,6 +55,7 @@ class ServerSpec:
     warm: Callable[[], Awaitable[None]]
     follow: Callable[[Tell], Coroutine[None, None, None]] | None = None
     drain: Callable[[float], None] | None = None
+    metrics: Metrics | None = None
     drain_s: float = DRAIN_S
 
 
@@ -121,11 +124,17 @@ class RunningServer:
         if self._spec.drain is not None:
             self._spec.drain(self._spec.drain_s)
         await self._server.stop(self._spec.drain_s)
+        await self._close()
 
     async def kill(self) -> None:
         """Cut all calls at once."""
         await self._stop_following()
         await self._server.stop(None)
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._spec.metrics is not None:
+            await self._spec.metrics.close()
 
 
 async def start(spec: ServerSpec) -> RunningServer:
@@ -136,7 +145,7 @@ async def start(spec: ServerSpec) -> RunningServer:
         TechnicError: warming up failed; the server is stopped again.
     """
     server = grpc.aio.server(
-        interceptors=[CallInterceptor()],
+        interceptors=[*([spec.metrics.interceptor()] if spec.metrics else ()), CallInterceptor()],
         options=[("grpc.so_reuseport", 0), ("grpc.http2.max_frame_size", FRAME_BYTES), *server_options()],
     )
     try:
@@ -151,9 +160,11 @@ async def start(spec: ServerSpec) -> RunningServer:
     await running.set_ready(False)
     await server.start()
     try:
+        if spec.metrics is not None:
+            spec.metrics.listen()
         await spec.warm()
     except BaseException:
-        await server.stop(None)
+        await running.kill()
         raise
     await running.begin()
     structlog.get_logger().info("ready", address=address)
