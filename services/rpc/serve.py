@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 
 from services.market.errors import ServiceUnavailableError, TechnicError
 from services.rpc.channel import FRAME_BYTES
+from services.rpc.checks import HealthServicer
 from services.rpc.interceptors import CallInterceptor
 from services.rpc.keepalive import server_options
 from services.rpc.metrics import Metrics
@@ -66,7 +67,7 @@ class RunningServer:
         self.address = address
         self._spec = spec
         self._server = server
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer()
         self._ready: bool | None = None
         self._following: asyncio.Task[None] | None = None
 
