@@ -3,14 +3,11 @@
 from collections.abc import AsyncIterable
 from typing import Final, Protocol
 
-import grpc
-
 from services.cli.answer import Row, ScanReport, ScanStart, ScanStep
 from services.cli.convert import to_message, to_report, to_rows, to_start, to_step
 from services.cli.options import ScanRequest
 from services.market.errors import ServiceUnavailableError
-from services.rpc.channel import open_channel
-from services.rpc.status import from_call
+from services.rpc.channel import ask, open_channel
 from technic.v1 import gateway_service_pb2 as pb
 from technic.v1 import gateway_service_pb2_grpc
 
@@ -44,13 +41,17 @@ async def scan_universe(
     """
     async with open_channel(address) as channel:
         stub = gateway_service_pb2_grpc.GatewayServiceStub(channel)
-        call = stub.ScanUniverse(to_message(request), timeout=request.budget_s + grace_s)
-        try:
-            return await _collect(call, observer)
-        except grpc.aio.AioRpcError as error:
-            raise from_call(error, f"gateway at {address}") from None
-        finally:
-            call.cancel()
+        message = to_message(request)
+
+        async def scan(within_s: float) -> ScanReport:
+            call = stub.ScanUniverse(message, timeout=within_s)
+            try:
+                return await _collect(call, observer)
+            finally:
+                call.cancel()
+
+        # A gateway that is going may have left another one behind the same name; none that is there is no news.
+        return await ask(channel, f"gateway at {address}", request.budget_s + grace_s, scan)
 
 
 async def _collect(events: AsyncIterable[pb.ScanUniverseResponse], observer: ScanObserver) -> ScanReport:

@@ -16,11 +16,13 @@ import typer
 from services.cli import options, selection
 from services.cli.data import data
 from services.cli.flags import (
-    AddressFlag,
+    AddressesFlag,
+    AllFlag,
     AsOfFlag,
     BarsFlag,
     BudgetFlag,
     GatewayFlag,
+    HealthJsonFlag,
     HomeFlag,
     LatencyFlag,
     LedgerFlag,
@@ -196,27 +198,41 @@ def scan(  # noqa: PLR0913  # a parameter a flag
 @app.command()
 def health(
     *,
-    address: AddressFlag = STANDARD_ADDRESSES.gateway,
+    address: AddressesFlag = None,
     service: ServiceFlag = "",
     timeout: TimeoutFlag = "1s",
+    everything: AllFlag = False,
+    as_json: HealthJsonFlag = False,
 ) -> int:
-    """Ask a service whether it is ready.
+    """Ask a service, the gateway unless told otherwise, or with --all all four of a stack, whether it is ready.
 
-    Exit codes are grpc_health_probe's: 0 serving, 1 wrong flags, 2 not reached, 3 the call failed, 4 not serving.
+    Exit codes are grpc_health_probe's: 0 serving, 1 wrong flags, 2 not reached, 3 the call failed, 4 not serving. With
+    --all it is 0 only if all serve, else the highest.
     """
-    options.check_address(address, "--address")
     timeout_s = options.parse_time(timeout, "--timeout")
+    if everything:
+        addresses = options.parse_addresses(address or (), _service_addresses())
+        from services.cli.health_all import run_all  # noqa: PLC0415  # slow to load
+
+        return run_all(addresses, timeout_s, as_json=as_json)
+    place = options.one_address(address or (), STANDARD_ADDRESSES.gateway)
+    if as_json:
+        raise InvalidRequestError("--json is for --all")
     import asyncio  # noqa: PLC0415  # slow to load, like the next one
 
     from services.cli.health import SERVING, probe  # noqa: PLC0415  # as above
 
-    code, text = asyncio.run(probe(address, service, timeout_s))
+    code, text = asyncio.run(probe(place, service, timeout_s))
     print(text if code == SERVING else f"technic: {text}", file=sys.stdout if code == SERVING else sys.stderr)
     return code
 
 
 app.command(name="train")(train_models)
 app.command()(evaluate)
+
+
+def _service_addresses() -> dict[str, str]:
+    return {name: getattr(STANDARD_ADDRESSES, name) for name in ("gateway", "fetcher", "scorer", "inference")}
 
 
 @contextmanager

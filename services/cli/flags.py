@@ -134,7 +134,17 @@ ProfileFlag = Annotated[
 TopFlag = Annotated[int, typer.Option(min=0, metavar="N", help="Rows, best first; 0 for all.", rich_help_panel=_OUTPUT)]
 FormatFlag = Annotated[Format, typer.Option("--format", metavar="NAME", help="table or json.")]
 LedgerFlag = Annotated[bool, typer.Option("--ledger", help="List every omitted symbol, too.", rich_help_panel=_OUTPUT)]
-AddressFlag = Annotated[str, typer.Option(metavar="ADDR", help="host:port or unix:/path.")]
+AddressesFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--address",
+        metavar="ADDR",
+        help="host:port or unix:/path. With --all: NAME=ADDR for a service that is not on its standard port; again for "
+        "each.",
+    ),
+]
+AllFlag = Annotated[bool, typer.Option("--all", help="Ask gateway, fetcher, scorer and inference, a line each.")]
+HealthJsonFlag = Annotated[bool, typer.Option("--json", help="With --all: print JSON.")]
 ServiceFlag = Annotated[
     str,
     typer.Option(

@@ -35,6 +35,9 @@ _ALLOCATION: Final = {
     "MALLOC_ARENA_MAX": "2",
 }
 
+METRICS: Final = {"gateway": 9101, "fetcher": 9102, "scorer": 9103, "inference": 9104}
+"""Ports on which the services of a lasting stack serve their metrics, on the loopback only."""
+
 _COLD: Final = {"FETCHER_WARM_SESSIONS": "0", "FETCHER_WARM_AT": ""}
 """Settings of a fetcher that nobody comes to a second time."""
 
@@ -113,7 +116,8 @@ def plan_stack(
         program: command line of a service by its name.
         home: folder of ours for what is worth keeping; None for the services' own choice.
         names: the services that are wanted.
-        lasting: whether they stay; those of one command bring nothing into memory but what it asks for.
+        lasting: whether they stay; those of one command bring nothing into memory but what it asks for, and serve no
+            metrics.
     """
     secrets = (*KEY_VARIABLES, SIMULATOR_KEY_VARIABLE)
     shared = _ALLOCATION | {name: value for name, value in environment.items() if name not in secrets}
@@ -132,7 +136,10 @@ def plan_stack(
     commands = [_simulator(source, addresses, shared, program, home)] if source.provider in SIMULATOR_PROVIDERS else []
     for name, settings in links.items():
         address: str = getattr(addresses, name)
-        own = {f"{name.upper()}_ADDRESS": address}
+        metrics = f"{name.upper()}_METRICS_ADDRESS"
+        # Two stacks of single commands must not meet.
+        served = environment.get(metrics, f"{LOOPBACK}:{METRICS[name]}") if lasting else ""
+        own = {f"{name.upper()}_ADDRESS": address, metrics: served}
         commands.append(ServiceCommand(name, program(name), shared | own | settings, address))
     return tuple(command for command in commands if command.name in names)
 

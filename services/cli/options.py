@@ -1,6 +1,7 @@
 """From what the user typed to what is meant. Pure; faults are typed errors that name the flag."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -125,6 +126,26 @@ def check_address(text: str, flag: str) -> str:
     if text.startswith("unix:") or (colon and port.isdecimal() and int(port) <= 65535):
         return text
     raise InvalidRequestError(f"{flag} {text!r} is no address: write it like 127.0.0.1:50051 or unix:/path")
+
+
+def one_address(texts: Sequence[str], default: str) -> str:
+    """Check the one address that --address may give; the default for none."""
+    if len(texts) > 1:
+        raise InvalidRequestError("--address: give one, or NAME=ADDR for each service with --all")
+    return check_address(texts[0], "--address") if texts else default
+
+
+def parse_addresses(texts: Sequence[str], defaults: Mapping[str, str]) -> dict[str, str]:
+    """Read NAME=ADDR of services; those that are not named are where the defaults say."""
+    addresses = dict(defaults)
+    for text in texts:
+        name, equals, address = text.partition("=")
+        if not equals or name not in defaults:
+            raise InvalidRequestError(
+                f"--address {text!r}: with --all write NAME=ADDR, with one of {', '.join(defaults)}"
+            )
+        addresses[name] = check_address(address, "--address")
+    return addresses
 
 
 def parse_horizons(text: str) -> tuple[int, ...]:

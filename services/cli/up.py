@@ -41,6 +41,13 @@ async def _watch(stack: Stack) -> None:
         await asyncio.sleep(_WATCH_S)
 
 
+def _metrics(stack: Stack) -> list[str]:
+    """Tell where metrics are, of the services that serve them."""
+    places = (p.command.environment.get(f"{p.name.upper()}_METRICS_ADDRESS") for p in stack.processes)
+    found = [f"http://{place}/metrics" for place in places if place]
+    return ["metrics:", *(f"  {url}" for url in found)] if found else []
+
+
 def _describe(stack: Stack) -> str:
     listening = [f"  {process.name:10} {process.command.address}" for process in stack.processes]
     gateway = stack.addresses.gateway
@@ -49,6 +56,7 @@ def _describe(stack: Stack) -> str:
             "ready:",
             *listening,
             f"logs: {stack.logs}",
+            *_metrics(stack),
             "try:",
             f"  technic scan --gateway {gateway}",
             f"  grpcurl -plaintext -d '{{\"top_count\": 5}}' {gateway} technic.v1.GatewayService/ScanUniverse",

@@ -25,6 +25,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     """Put the fetcher together."""
     import asyncio
 
+    from services.fetcher.bar_metrics import BarMetrics
     from services.fetcher.bars import Bars
     from services.fetcher.cache import SessionCache
     from services.fetcher.cache import warm as warm_cache
@@ -36,6 +37,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     from services.fetcher.symbols import SymbolIndex
     from services.fetcher.warming import WarmPlan
     from services.market.scoring import ScoringConfig
+    from services.rpc.metrics import Metrics
     from services.rpc.serve import ServerSpec
 
     index = SymbolIndex()
@@ -45,6 +47,9 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     cache = SessionCache(settings.cache_mb * 1_000_000)
     early_sessions = ScoringConfig.load().history.early_sessions
     bars = Bars(source, index, cache, store, early_sessions=early_sessions, clock=now)
+
+    metrics = Metrics("fetcher", settings.metrics_address)
+    metrics.registry.register(BarMetrics(bars, store))
 
     async def open_store() -> None:
         place = await find_place(settings)
@@ -63,7 +68,12 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
 
     try:
         yield ServerSpec(
-            "fetcher", settings.address, partial(register, FetcherServicer(bars)), ("technic.v1.FetcherService",), warm
+            "fetcher",
+            settings.address,
+            partial(register, FetcherServicer(bars)),
+            ("technic.v1.FetcherService",),
+            warm,
+            metrics=metrics,
         )
     finally:
         await bars.close()

@@ -144,6 +144,16 @@ class Bars:
         return self._source.request_count
 
     @property
+    def answer_counts(self) -> dict[str, int]:
+        """Calls to the provider so far, by the HTTP status of their answer."""
+        return dict(self._source.answer_counts)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the provider is taken to be down."""
+        return self._source.failing
+
+    @property
     def provider(self) -> tuple[str, bool]:
         """Name of the source, and whether its bars are generated ones."""
         return self._source.name, self._source.simulated

@@ -1,10 +1,11 @@
 """Bars from files: a file or a folder of daily bars, a file of names and types, and one of splits for raw bars."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,7 @@ class LocalSource:
     name = "files"
     simulated = False
     request_count = 0
+    answer_counts: ClassVar[Mapping[str, int]] = {}
     failing = False
     concurrency = 2
     pace = Pace()

@@ -1,5 +1,6 @@
 """What the fetcher needs from a source of raw bars: the port between the bar core and a provider or files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -117,6 +118,10 @@ class BarSource(Protocol):
     @property
     def request_count(self) -> int:
         """Calls made to the provider so far, retries included; 0 for files."""
+
+    @property
+    def answer_counts(self) -> Mapping[str, int]:
+        """Calls made to the provider by the HTTP status of their answer, `none` for no answer; empty for files."""
 
     @property
     def failing(self) -> bool:

@@ -26,9 +26,11 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
     from services.gateway.models import ModelTerms
     from services.gateway.remembered import RememberedScans
     from services.gateway.scan import Scanner
+    from services.gateway.scan_metrics import ScanMetrics
     from services.gateway.servicer import GatewayServicer
     from services.market.scoring import ScoringConfig
     from services.rpc.channel import open_channel
+    from services.rpc.metrics import Metrics
     from services.rpc.serve import ServerSpec
     from technic.v1 import gateway_service_pb2_grpc
 
@@ -53,7 +55,13 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
             remembered=RememberedScans(settings.cache_mb * 1_000_000),
             last=LastResult(keeps=settings.cache_mb > 0),
         )
-        servicer = GatewayServicer(Scanner(tools), scan_limit=settings.scan_limit, technic_version=version("technic"))
+        metrics = Metrics("gateway", settings.metrics_address)
+        servicer = GatewayServicer(
+            Scanner(tools),
+            ScanMetrics(metrics.registry),
+            scan_limit=settings.scan_limit,
+            technic_version=version("technic"),
+        )
 
         def register(server: grpc.aio.Server) -> None:
             gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(servicer, server)
@@ -61,7 +69,15 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
         async def warm() -> None:
             """Be ready at once: readiness is about oneself, and the others may start in any order."""
 
-        yield ServerSpec("gateway", settings.address, register, ("technic.v1.GatewayService",), warm)
+        yield ServerSpec(
+            "gateway",
+            settings.address,
+            register,
+            ("technic.v1.GatewayService",),
+            warm,
+            drain=tools.closing.begin,
+            metrics=metrics,
+        )
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import grpc
 import numpy as np
 
 from inference import open_inference_grpc_pb2 as oip
@@ -14,12 +13,13 @@ from services.gateway.exchange import SERVICE, StreamExchange, UnaryExchange
 from services.gateway.models import Model, ModelTerms
 from services.gateway.scored import Predictions
 from services.market.errors import ModelUnusableError
+from services.rpc.channel import ask, left_once_connected
 from services.rpc.logs import scan_metadata
-from services.rpc.status import from_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import grpc
     from numpy.typing import NDArray
 
     from services.gateway.exchange import Exchange
@@ -35,6 +35,7 @@ class InferenceClient:
     """
 
     def __init__(self, channel: grpc.aio.Channel, terms: Mapping[str, ModelTerms], *, streaming: bool = True) -> None:
+        self._channel = channel
         self._stub = open_inference_grpc_pb2_grpc.GRPCInferenceServiceStub(channel)
         self._terms = dict(terms)
         self._exchange = StreamExchange if streaming else UnaryExchange
@@ -45,6 +46,11 @@ class InferenceClient:
         Raises:
             TechnicError: the server does not answer, or does not have a model, or its description is not enough.
         """
+        answers = await ask(self._channel, SERVICE, within_s, self._describe)
+        described = zip(self._terms.items(), answers, strict=True)
+        return tuple(Model.from_metadata(role, terms, answer) for (role, terms), answer in described)
+
+    async def _describe(self, within_s: float) -> list[oip.ModelMetadataResponse]:
         calls = [
             self._stub.ModelMetadata(
                 oip.ModelMetadataRequest(name=terms.name), timeout=within_s, metadata=scan_metadata()
@@ -52,14 +58,14 @@ class InferenceClient:
             for terms in self._terms.values()
         ]
         try:
-            answers = await asyncio.gather(*calls)
-        except grpc.aio.AioRpcError as error:
-            raise from_call(error, SERVICE) from None
+            return list(await asyncio.gather(*calls))
         finally:
             for call in calls:
                 call.cancel()
-        described = zip(self._terms.items(), answers, strict=True)
-        return tuple(Model.from_metadata(role, terms, answer) for (role, terms), answer in described)
+
+    async def connect(self, within_s: float) -> float:
+        """Give a server that starts again, or takes another's place, a moment to be there; return the seconds left."""
+        return await left_once_connected(self._channel, within_s)
 
     def stream(self, models: Sequence[Model], within_s: float) -> AlphaStream:
         """Begin predictions by all `models`."""

@@ -12,6 +12,7 @@ import numpy as np
 from services.gateway.universe import Attributes, FetchPlan, Listing
 from services.market.errors import MalformedAnswerError
 from services.market.vocabulary import SymbolType
+from services.rpc.channel import ask, left_once_connected
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
 from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omission_from_message, regime_from_message
@@ -132,6 +133,7 @@ class FetcherClient:
     """Asks the fetcher for the list of symbols, and remembers the last one by its version."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
         self._stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
         self._version = ""
         self._attributes: dict[str, Attributes] = {}
@@ -152,10 +154,14 @@ class FetcherClient:
             include_running=include_running,
             known_version=known_version,
         )
-        try:
-            answer = await self._stub.ListSymbols(request, timeout=within_s, metadata=scan_metadata())
-        except grpc.aio.AioRpcError as error:
-            raise from_call(error, "fetcher") from None
+
+        async def call(left_s: float) -> fetcher_service_pb2.ListSymbolsResponse:
+            answer: fetcher_service_pb2.ListSymbolsResponse = await self._stub.ListSymbols(
+                request, timeout=left_s, metadata=scan_metadata()
+            )
+            return answer
+
+        answer = await ask(self._channel, "fetcher", within_s, call)
         if not answer.version or answer.version != known_version:
             known = _attributes(answer)
             self._version, self._attributes = answer.version, known
@@ -178,6 +184,7 @@ class ScorerClient:
     """Asks the scorer for factors."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
         self._stub = scorer_service_pb2_grpc.ScorerServiceStub(channel)
 
     async def score(
@@ -202,7 +209,8 @@ class ScorerClient:
             include_early=True,
             known_version=known_version,
         )
-        call = self._stub.ScoreUniverse(message, timeout=within_s, metadata=scan_metadata())
+        left_s = await left_once_connected(self._channel, within_s)
+        call = self._stub.ScoreUniverse(message, timeout=left_s, metadata=scan_metadata())
         header = Header({}, "")
         try:
             async for event in call:

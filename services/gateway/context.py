@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from services.gateway.closing import Closing
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -37,6 +39,7 @@ class Tools:
         remembered: blocks and alphas of the scans before.
         last: what the last scan came to.
         running: the trackers of all scans that run now; those that end at the same time rank one after the other.
+        closing: ends what they wait for when the gateway is told to stop.
     """
 
     fetcher: FetcherClient
@@ -46,6 +49,7 @@ class Tools:
     remembered: RememberedScans
     last: LastResult
     running: set[Tracker] = field(default_factory=set)
+    closing: Closing = field(default_factory=Closing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,8 @@ class Forecast:
         """Ask for the alphas of a block."""
         if not block.symbols:
             return
-        if self._stream is None:
-            self._stream = self.open_stream(within_s)
+        if self._stream is None and self.models:
+            self._stream = self.open_stream(await self._client.connect(within_s))
         self._sent.add(block)
         if self._stream is not None:
             await self._stream.send(block.columns, len(block.symbols))
@@ -98,7 +98,7 @@ class Forecast:
             await self._stream.cancel()
 
     async def _again(self, within_s: float) -> None:
-        self._stream = stream = self.open_stream(within_s)
+        self._stream = stream = self.open_stream(await self._client.connect(within_s))
         if stream is not None:
             for block in self._sent.blocks:
                 await stream.send(block.columns, len(block.symbols))

@@ -103,14 +103,15 @@ class _Scan:
         patience = min(DESCRIBE_SHARE * self._context.left_s, DESCRIBE_S)
         describing = asyncio.create_task(self._context.forecast.describe(patience))
         try:
-            listing = await tools.fetcher.list_symbols(
-                request.as_of,
-                history,
-                self._context.left_s,
-                symbol_count=len(request.symbols),
-                include_running=request.include_running,
-            )
-            await describing
+            async with tools.closing.bound():
+                listing = await tools.fetcher.list_symbols(
+                    request.as_of,
+                    history,
+                    self._context.left_s,
+                    symbol_count=len(request.symbols),
+                    include_running=request.include_running,
+                )
+                await describing
         except BudgetSpentError:
             raise BudgetSpentError(
                 f"the budget of {request.budget_s:g} s was spent before the fetcher answered: ask for more"
@@ -152,6 +153,7 @@ class _Scan:
             versions=made_by,
             hash=last.hash(listing.as_of, made_by, ended),
             notices=(
+                *scores.notices,
                 *self._context.forecast.notices,
                 *listing.notices,
                 *fetch.notices,
@@ -171,7 +173,8 @@ class _Scan:
             if not universe.symbols and listing.attributes:
                 return FetchState(0, 0, requests)
             return FetchState(self._tracker.ready_count, self._tracker.wanted_count, requests)
-        return replace(scoring.fetch, request_total=scoring.fetch.request_total - listing.request_total)
+        # Another fetcher, or one that started again in between, counts from 0.
+        return replace(scoring.fetch, request_total=max(0, scoring.fetch.request_total - listing.request_total))
 
 
 def _looks_ahead(model: Model, as_of: str) -> str:

@@ -13,6 +13,7 @@ import structlog
 
 from services.gateway import cross_section
 from services.gateway.clients import EarlyBlock, FetchState, Header, RowsVersion, ScoredBlock
+from services.gateway.closing import ClosingError
 from services.gateway.previews import Previews
 from services.gateway.progress import Stage
 from services.gateway.remembered import Remembered, ScoreRequest
@@ -31,6 +32,9 @@ PAUSE_S = 0.1
 """Seconds that a scorer which is not connected yet gets before it is asked in place of one that died."""
 
 
+CLOSING = "the gateway was told to stop and answered with what was there: ask again for the rest"
+
+
 class UniverseScoring:
     """Scores the symbols of one scan.
 
@@ -43,6 +47,7 @@ class UniverseScoring:
         columns: version of the formula by column; empty until the scorer tells.
         scored: the blocks.
         predictions: what the models said of them.
+        notices: why not all was waited for, if the gateway was told to stop.
     """
 
     def __init__(self, context: ScanContext, listing: Listing, ledger: Ledger) -> None:
@@ -59,9 +64,10 @@ class UniverseScoring:
         self.columns: dict[str, int] = {}
         self.scored = Scored()
         self.predictions = NOTHING
+        self.notices: tuple[str, ...] = ()
 
     async def run(self, symbols: tuple[str, ...]) -> Scoring | None:
-        """Score symbols and have the models predict; None if the budget ended that.
+        """Score symbols and have the models predict; None if the budget, or the gateway's own end, ended that.
 
         Raises:
             TechnicError: the scorer, or the fetcher behind it, failed.
@@ -70,9 +76,12 @@ class UniverseScoring:
         self._began, self._total_count = self._tracker.elapsed(), len(symbols)
         self._known = self._context.tools.remembered.get(request)
         try:
-            scoring = await self._factors(request)
+            async with self._context.tools.closing.bound():
+                scoring = await self._factors(request)
         except BudgetSpentError:
             scoring = None
+        except ClosingError:
+            scoring, self.notices = None, (CLOSING,)
         finally:
             self._tracker.timed("score", self._began)
         await self._predict()
@@ -131,7 +140,7 @@ class UniverseScoring:
         self._forecast.check(self.columns)
 
     def _take_state(self, state: FetchState) -> None:
-        requests = state.request_total - self._listing.request_total
+        requests = max(0, state.request_total - self._listing.request_total)
         if state.symbols_wanted:
             self._tracker.fetched_symbols(state.symbols_ready, state.symbols_wanted, requests)
         else:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from services.gateway.request import ScanRequest
     from services.gateway.scan import Scanner
+    from services.gateway.scan_metrics import ScanMetrics
 
 TICK_S = 0.2
 """Seconds between two progress messages."""
@@ -30,12 +31,14 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
 
     Args:
         scanner: runs scans.
+        metrics: counts them.
         scan_limit: scans that may run at once; more are told to come again.
         technic_version: version of this software.
     """
 
-    def __init__(self, scanner: Scanner, *, scan_limit: int, technic_version: str) -> None:
+    def __init__(self, scanner: Scanner, metrics: ScanMetrics, *, scan_limit: int, technic_version: str) -> None:
         self._scanner = scanner
+        self._metrics = metrics
         self._scan_limit = scan_limit
         self._running = 0
         self._technic_version = technic_version
@@ -45,14 +48,15 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
     ) -> None:
         """Rank the universe within a time budget."""
         tracker = Tracker()
-        parsed = within(parse(request, self._scanner.config), context.time_remaining())
-        if self._running >= self._scan_limit:
-            raise OverloadedError(f"{self._running} scans are running: ask again in a second", retry_after_s=1.0)
-        self._running += 1
-        try:
-            await self._scan(parsed, tracker, context)
-        finally:
-            self._running -= 1
+        with self._metrics.scan():
+            parsed = within(parse(request, self._scanner.config), context.time_remaining())
+            if self._running >= self._scan_limit:
+                raise OverloadedError(f"{self._running} scans are running: ask again in a second", retry_after_s=1.0)
+            self._running += 1
+            try:
+                await self._scan(parsed, tracker, context)
+            finally:
+                self._running -= 1
 
     async def _scan(
         self, request: ScanRequest, tracker: Tracker, context: grpc.aio.ServicerContext[Any, pb.ScanUniverseResponse]
@@ -90,4 +94,6 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         for batch in messages.row_batches(outcome, request):
             await write(batch)
         tracker.timed("total", 0.0)
-        await write(messages.result(scan_id, request, outcome, tracker.timings, self._technic_version))
+        message = messages.result(scan_id, request, outcome, tracker.timings, self._technic_version)
+        await write(message)
+        self._metrics.answered(message.result, tracker.elapsed(), request.budget_s)

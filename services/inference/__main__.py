@@ -26,10 +26,12 @@ async def compose(settings: InferenceSettings) -> "AsyncIterator[ServerSpec]":
     from inference import open_inference_grpc_pb2_grpc
     from services.inference import device
     from services.inference.model import BUILT_FOR_GPUS
+    from services.inference.model_metrics import ModelMetrics
     from services.inference.pool import WorkPool
     from services.inference.repository import ModelRepository
     from services.inference.servicer import InferenceServicer
     from services.inference.watch import watch
+    from services.rpc.metrics import Metrics
     from services.rpc.serve import ServerSpec
 
     used, why = device.choose(settings.device, built_for_gpus=BUILT_FOR_GPUS)
@@ -37,6 +39,8 @@ async def compose(settings: InferenceSettings) -> "AsyncIterator[ServerSpec]":
         log = structlog.get_logger()
         (log.info if used == "cuda" else log.warning)("device", asked=settings.device, used=used, why=why)
     repository = ModelRepository(settings.models_path, settings.models_mb * 10**6, used)
+    metrics = Metrics("inference", settings.metrics_address)
+    metrics.registry.register(ModelMetrics(repository))
     with WorkPool() as pool:
         servicer = InferenceServicer(repository, pool, version("technic"), used)
 
@@ -47,7 +51,7 @@ async def compose(settings: InferenceSettings) -> "AsyncIterator[ServerSpec]":
             await pool.run(repository.load_all)
 
         follow = partial(watch, repository)
-        yield ServerSpec("inference", settings.address, register, (SERVICE,), warm, follow)
+        yield ServerSpec("inference", settings.address, register, (SERVICE,), warm, follow, metrics=metrics)
 
 
 def main() -> None:

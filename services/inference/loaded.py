@@ -23,6 +23,9 @@ class LoadedModels:
     def __repr__(self) -> str:
         return f"LoadedModels({len(self._models)} models, {self._byte_count} of {self._byte_limit} bytes)"
 
+    def __len__(self) -> int:
+        return len(self._models)
+
     @property
     def byte_count(self) -> int:
         """Bytes of the files of what is there."""

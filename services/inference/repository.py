@@ -61,6 +61,11 @@ class ModelRepository:
             default_entry(versions).broken and was_served(versions) for versions in self._entries.values()
         )
 
+    @property
+    def loaded_count(self) -> int:
+        """How many models are in memory."""
+        return len(self._loaded)
+
     def entries(self) -> tuple[Entry, ...]:
         """Return every version of every model, by name and version.
 

@@ -39,10 +39,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None or method.startswith("/grpc."):
             return handler
         metadata = dict(handler_call_details.invocation_metadata or ())
-        sides = (handler.request_streaming, handler.response_streaming)
-        kind = "_".join("stream" if streaming else "unary" for streaming in sides)
-        guarded = _guard(getattr(handler, kind), method, str(metadata.get(logs.SCAN_ID_METADATA, "")))
-        return _FACTORIES[kind](guarded, handler.request_deserializer, handler.response_serializer)
+        scan_id = str(metadata.get(logs.SCAN_ID_METADATA, ""))
+        return rewrapped(handler, lambda behaviour: _guard(behaviour, method, scan_id))
+
+
+def rewrapped(handler: Handler, wrap: Callable[[Behaviour], Behaviour]) -> Handler:
+    """Return a handler that does what `wrap` makes of the behaviour of another one."""
+    sides = (handler.request_streaming, handler.response_streaming)
+    kind = "_".join("stream" if streaming else "unary" for streaming in sides)
+    return _FACTORIES[kind](wrap(getattr(handler, kind)), handler.request_deserializer, handler.response_serializer)
 
 
 def _guard(behaviour: Behaviour, method: str, scan_id: str) -> Behaviour:

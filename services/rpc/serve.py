@@ -17,9 +17,14 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 
 from services.market.errors import ServiceUnavailableError, TechnicError
 from services.rpc.channel import FRAME_BYTES
+from services.rpc.checks import HealthServicer
 from services.rpc.interceptors import CallInterceptor
+from services.rpc.keepalive import server_options
+from services.rpc.metrics import Metrics
 
 UNAVAILABLE_EXIT = 69
+DRAIN_S = 8.0
+"""Seconds that calls in flight get at a stop: with what closes after them it stays under the 10 s of `docker stop`."""
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 
 
@@ -39,7 +44,9 @@ class ServerSpec:
         warm: does what must be done before the first call is taken; readiness waits for it.
         follow: tells whether the service is ready, again and again from the end of `warm` until it is cancelled by the
             stop; None for a service that stays ready.
-        drain_s: seconds that calls in flight get to end after a stop.
+        drain: is told at a stop within how many seconds calls in flight have to end.
+        metrics: counts the calls, and is served as long as the server runs.
+        drain_s: those seconds; what is still there then is cut.
     """
 
     name: str
@@ -48,7 +55,9 @@ class ServerSpec:
     service_names: tuple[str, ...]
     warm: Callable[[], Awaitable[None]]
     follow: Callable[[Tell], Coroutine[None, None, None]] | None = None
-    drain_s: float = 8.0
+    drain: Callable[[float], None] | None = None
+    metrics: Metrics | None = None
+    drain_s: float = DRAIN_S
 
 
 class RunningServer:
@@ -58,7 +67,7 @@ class RunningServer:
         self.address = address
         self._spec = spec
         self._server = server
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer()
         self._ready: bool | None = None
         self._following: asyncio.Task[None] | None = None
 
@@ -113,12 +122,20 @@ class RunningServer:
         """Take no more calls, let those in flight end within the drain time, then cut the rest."""
         await self._stop_following()
         await self._health.enter_graceful_shutdown()
+        if self._spec.drain is not None:
+            self._spec.drain(self._spec.drain_s)
         await self._server.stop(self._spec.drain_s)
+        await self._close()
 
     async def kill(self) -> None:
         """Cut all calls at once."""
         await self._stop_following()
         await self._server.stop(None)
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._spec.metrics is not None:
+            await self._spec.metrics.close()
 
 
 async def start(spec: ServerSpec) -> RunningServer:
@@ -129,7 +146,8 @@ async def start(spec: ServerSpec) -> RunningServer:
         TechnicError: warming up failed; the server is stopped again.
     """
     server = grpc.aio.server(
-        interceptors=[CallInterceptor()], options=[("grpc.so_reuseport", 0), ("grpc.http2.max_frame_size", FRAME_BYTES)]
+        interceptors=[*([spec.metrics.interceptor()] if spec.metrics else ()), CallInterceptor()],
+        options=[("grpc.so_reuseport", 0), ("grpc.http2.max_frame_size", FRAME_BYTES), *server_options()],
     )
     try:
         port = server.add_insecure_port(spec.address)
@@ -143,9 +161,11 @@ async def start(spec: ServerSpec) -> RunningServer:
     await running.set_ready(False)
     await server.start()
     try:
+        if spec.metrics is not None:
+            spec.metrics.listen()
         await spec.warm()
     except BaseException:
-        await server.stop(None)
+        await running.kill()
         raise
     await running.begin()
     structlog.get_logger().info("ready", address=address)

@@ -16,6 +16,9 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     address: str = Field(default="127.0.0.1:0", description="Address to listen on: host:port or unix:/path.")
+    metrics_address: str = Field(
+        default="", description="Address, host:port, on which metrics are served over HTTP; empty for none."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe events that are logged."
     )

@@ -66,7 +66,9 @@ def from_call(error: grpc.aio.AioRpcError, service: str) -> TechnicError:
     code = error.code()
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return errors.BudgetSpentError(f"the {service} did not answer in time")
-    if code == grpc.StatusCode.UNAVAILABLE:
+    # CANCELLED is not of our own cancel, which raises CancelledError: a server that is going says it to a call that
+    # came in the moment when it stopped.
+    if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
         return errors.ServiceUnavailableError(f"the {service} cannot be reached: is it running?")
     return TechnicError(f"the {service} failed with {code.name}: see its log")
 

@@ -23,6 +23,7 @@ async def compose(settings: ScorerSettings) -> "AsyncIterator[ServerSpec]":
 
     from services.market.scoring import ScoringConfig
     from services.rpc.channel import open_channel
+    from services.rpc.metrics import Metrics
     from services.rpc.serve import ServerSpec
     from services.scorer.bars import BarClient
     from services.scorer.engine import FactorEngine
@@ -43,7 +44,8 @@ async def compose(settings: ScorerSettings) -> "AsyncIterator[ServerSpec]":
             async def warm() -> None:
                 await asyncio.get_running_loop().run_in_executor(pool, engine.warm)
 
-            yield ServerSpec("scorer", settings.address, register, ("technic.v1.ScorerService",), warm)
+            metrics = Metrics("scorer", settings.metrics_address)
+            yield ServerSpec("scorer", settings.address, register, ("technic.v1.ScorerService",), warm, metrics=metrics)
 
 
 def main() -> None:

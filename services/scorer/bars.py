@@ -11,6 +11,7 @@ import grpc
 from services.market.errors import MalformedAnswerError
 from services.market.omission import Omission
 from services.market.panel import Panel
+from services.rpc.channel import left_once_connected
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_call
 from services.rpc.wire import omission_from_message, panel_from_block
@@ -78,6 +79,7 @@ class BarClient:
     """Asks the fetcher for bars."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
         self._stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
 
     async def stream(self, request: BarRequest, within_s: float, take: Take) -> FetchEnd:
@@ -94,7 +96,8 @@ class BarClient:
             known_version=request.known_version,
             include_early=request.include_early,
         )
-        call = self._stub.StreamBars(message, timeout=within_s, metadata=scan_metadata())
+        left_s = await left_once_connected(self._channel, within_s)
+        call = self._stub.StreamBars(message, timeout=left_s, metadata=scan_metadata())
         try:
             async for event in call:
                 kind = event.WhichOneof("event")

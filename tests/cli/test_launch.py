@@ -25,6 +25,14 @@ def test_another_market_takes_four(source: Source) -> None:
     assert set(planned) == {"fetcher", "scorer", "inference", "gateway"}
 
 
+def test_a_stack_that_stays_serves_metrics_and_one_of_a_command_does_not() -> None:
+    told = {"GATEWAY_METRICS_ADDRESS": "127.0.0.1:7000"}
+    stays = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, told, lasting=True))
+    assert stays["gateway"].environment["GATEWAY_METRICS_ADDRESS"] == "127.0.0.1:7000"
+    assert stays["inference"].environment["INFERENCE_METRICS_ADDRESS"] == "127.0.0.1:9104"
+    assert by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, told))["gateway"].environment[next(iter(told))] == ""
+
+
 def test_services_find_each_other() -> None:
     planned = by_name(plan_stack(SIMULATED, STANDARD_ADDRESSES, {}))
     assert planned["scorer"].environment["SCORER_FETCHER_ADDRESS"] == planned["fetcher"].address

@@ -49,6 +49,7 @@ class FakeSource:
     name: str = "simulated"
     simulated: bool = True
     failing: bool = False
+    answer_counts: Counter[str] = field(default_factory=Counter)
     concurrency: int = 4
     repair_limit: int = 10
     pace: Pace = field(default_factory=Pace)

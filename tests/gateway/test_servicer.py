@@ -6,11 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.gateway.clients import FetchState
 from services.gateway.conclude import conclude, gather, judge
 from services.gateway.ledger import Ledger
 from services.gateway.outcome import Accepted, Outcome
+from services.gateway.scan_metrics import ScanMetrics
 from services.gateway.scored import NOTHING, Scored
 from services.gateway.servicer import GatewayServicer
 from services.gateway.universe import Listing, Universe, coverage
@@ -83,16 +85,20 @@ class BriefScanner:
         )
 
 
+def serving(scanner: Any) -> GatewayServicer:
+    return GatewayServicer(scanner, ScanMetrics(CollectorRegistry()), scan_limit=1, technic_version="0")
+
+
 async def test_progress_that_is_being_written_is_not_broken_off() -> None:
     context = JealousContext()
-    servicer = GatewayServicer(BriefScanner(), scan_limit=1, technic_version="0")  # type: ignore[arg-type]  # a fake
+    servicer = serving(BriefScanner())
     await servicer.ScanUniverse(pb.ScanUniverseRequest(), context)  # type: ignore[arg-type]  # a fake
     assert context.kinds == ["progress", "progress", "rows", "result"]
 
 
 async def test_two_writes_never_meet() -> None:
     context = JealousContext()
-    servicer = GatewayServicer(TalkativeScanner(), scan_limit=1, technic_version="0")  # type: ignore[arg-type]  # a fake
+    servicer = serving(TalkativeScanner())
     with pytest.raises(BudgetSpentError):
         await servicer.ScanUniverse(pb.ScanUniverseRequest(), context)  # type: ignore[arg-type]  # a fake
     assert context.kinds.count("accepted") == 100
@@ -100,7 +106,7 @@ async def test_two_writes_never_meet() -> None:
 
 
 async def test_a_scan_that_failed_makes_room_for_the_next() -> None:
-    servicer = GatewayServicer(TalkativeScanner(), scan_limit=1, technic_version="0")  # type: ignore[arg-type]  # a fake
+    servicer = serving(TalkativeScanner())
     for _ in range(3):
         with pytest.raises(BudgetSpentError):
             await servicer.ScanUniverse(pb.ScanUniverseRequest(), JealousContext())  # type: ignore[arg-type]  # a fake

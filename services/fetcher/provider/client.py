@@ -1,7 +1,7 @@
 """Questions to the provider: attempts through the circuit breaker, retries, pages, and answers read in threads."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -55,6 +55,11 @@ class Client:
     def request_count(self) -> int:
         """HTTP calls made so far, retries included."""
         return self._transport.request_count
+
+    @property
+    def answer_counts(self) -> Mapping[str, int]:
+        """HTTP calls by the status of their answer."""
+        return self._transport.answer_counts
 
     @property
     def spacing_s(self) -> float:

@@ -1,7 +1,7 @@
 """Massive's REST API as a source of raw bars."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import date, datetime
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote
@@ -90,6 +90,11 @@ class MassiveSource:
     def request_count(self) -> int:
         """HTTP calls made so far, retries included."""
         return self._client.request_count
+
+    @property
+    def answer_counts(self) -> Mapping[str, int]:
+        """HTTP calls by the status of their answer: 200, 429, ..., other, none."""
+        return self._client.answer_counts
 
     @property
     def failing(self) -> bool:

@@ -1,6 +1,7 @@
 """One GET to the provider: connection, limits, timeouts, and what every failure means."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -22,6 +23,8 @@ from services.market.errors import (
 )
 
 _READ_BUFFER: Final = 2**18
+_STATUSES: Final = frozenset({200, 400, 401, 403, 404, 429, 500, 502, 503, 504})
+"""Those that are counted by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Transport:
         self._free = asyncio.Semaphore(endpoint.concurrency)
         self._session = _open_session(endpoint, limiter)
         self.request_count = 0
+        self.answer_counts: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"Transport({self._base_url}, {self.request_count} calls)"
@@ -123,6 +127,7 @@ class Transport:
             failure = f"could not be understood ({type(error).__name__})"
         finally:
             self._limiter.sent(permit)
+        self.answer_counts["none"] += 1
         # Raised out here: an error of aiohttp in the chain may hold the request's headers, and with them the key.
         raise ProviderUnavailableError(f"The provider {failure}")
 
@@ -134,6 +139,7 @@ class Transport:
         )
         async with call as response:
             body = await _read(response)
+        self.answer_counts[str(response.status) if response.status in _STATUSES else "other"] += 1
         answer = Answer(body, response.headers.get(hdrs.CONTENT_ENCODING, "").lower())
         if response.status == 200:
             return answer

@@ -107,6 +107,11 @@ class Store:
         return session in self._sessions
 
     @property
+    def session_count(self) -> int:
+        """Sessions that are kept."""
+        return len(self._sessions)
+
+    @property
     def name(self) -> str:
         """Name of the store in use, which tells its market and its layout; empty without one."""
         return self._place.fingerprint if self._file is not None and self._place is not None else ""

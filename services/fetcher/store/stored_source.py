@@ -1,5 +1,6 @@
 """A source of bars that remembers: what its store holds is not asked for again."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Final, TypeVar
 
@@ -66,6 +67,11 @@ class StoredSource:
     def request_count(self) -> int:
         """Calls made to the provider so far."""
         return self._source.request_count
+
+    @property
+    def answer_counts(self) -> Mapping[str, int]:
+        """Calls by the status of their answer."""
+        return self._source.answer_counts
 
     @property
     def failing(self) -> bool:
