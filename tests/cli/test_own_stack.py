@@ -104,6 +104,7 @@ async def test_a_key_that_is_set_but_not_used_is_mentioned(technic: Technic) -> 
 async def test_up_says_where_it_listens_stays_and_stops_when_told(technic: Technic) -> None:
     async with technic.started("tests.cli.up_driver") as process:
         await line_with(process.stdout, "ready:")
+        assert "http://127.0.0.1:9104/metrics" in await line_with(process.stdout, ":9104")
         assert "technic scan --gateway unix:" in await line_with(process.stdout, "technic scan")
         await line_with(process.stdout, "Ctrl-C")
         assert len(technic.survivors()) == 5

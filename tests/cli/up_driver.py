@@ -11,6 +11,7 @@ from services.cli.stack import open_stack
 from tests.cli.driver import program
 
 if __name__ == "__main__":
-    plan = partial(plan_stack, Source("simulated", "advanced", key="k"), environment=os.environ, program=program)
+    source = Source("simulated", "advanced", key="k")
+    plan = partial(plan_stack, source, environment=os.environ, program=program, lasting=True)
     with open_stack(private_addresses, plan, None) as stack:
         sys.exit(up.run(stack))
