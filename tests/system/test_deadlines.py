@@ -104,7 +104,8 @@ async def test_calls_that_come_late_in_a_scan_have_what_is_left_and_no_more(audi
     await audited.stack.fault()
     assert not scan.result.budget_spent
     assert_within(calls, began, 6.0)
-    (predicting,) = (call for call in calls if call.method == "ModelStreamInfer")
+    # Before, there may have been a preview.
+    *_, predicting = (call for call in calls if call.method == "ModelStreamInfer")
     assert (predicting.left_s or 6.0) < 6.0 - 1.5
 
 
