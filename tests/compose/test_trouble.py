@@ -47,9 +47,11 @@ def assert_in_time_and_told(project: Project) -> None:
     assert ran.took_s < BUDGET_S + 10  # the command's own start is in it, on a busy machine
     if ran.code == 0:
         assert any("alphas" in notice for notice in ran.document["notices"])
+    elif ran.out:
+        assert ran.document["budget_spent"]
     else:
-        assert ran.code != 3 or ran.document["budget_spent"]
-        assert ran.err.strip()
+        # Without a word from the fetcher there is not even an empty result.
+        assert "technic: " in ran.err
 
 
 @pytest.mark.parametrize("service", ["fetcher", "scorer", "inference"])
