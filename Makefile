@@ -7,7 +7,7 @@ BARS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scan test check verify bench campaign format lock models golden factors-doc clean
+.PHONY: help setup scan test compose-test check verify bench campaign format lock image-locks models golden factors-doc clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -30,9 +30,15 @@ scan: setup ## scan the simulated market, or the real bars in BARS
 test: setup ## run all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
 
-check: setup ## format, lint, types, protos, import rules, tests
+# Needs Docker with compose v2, or to be root on Debian, where it is installed and started; else it says skipped, and why.
+compose-test: setup ## test the real containers: minutes; builds the images first
+	@$(BIN)/python -m pytest -q -m compose tests/compose $(ARGS)
+
+check: setup ## format, lint, types, protos, images, import rules, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.massive.yml
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 	$(BIN)/lint-imports --no-cache
@@ -56,6 +62,17 @@ format: setup ## put the code and the protos into shape
 lock: setup ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+	@$(MAKE) --no-print-directory image-locks
+
+# What goes into an image, at the versions of requirements.lock.
+IMAGE_LOCK := $(BIN)/uv pip compile --quiet --constraint requirements.lock --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --no-header
+image-locks: setup ## pin what goes into the images, as requirements.lock has it
+	for service in fetcher scorer inference gateway simulator; do \
+		$(IMAGE_LOCK) pyproject.toml --extra $$service --extra cli --output-file docker/requirements/$$service.lock || exit 1; \
+	done
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(IMAGE_LOCK) - --output-file docker/requirements/build.lock
 
 models: setup ## train the default models anew, on BARS or the real bars beside the checkout
 	$(BIN)/technic train --bars $(or $(BARS),../shared/data/bars_2025.parquet --judge ../shared/data/bars_2017.parquet --judge ../shared/data/bars_2026.parquet) $(ARGS)

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from tests.benchmarks.bench import Bench, running
 from tests.benchmarks.client import scan
 from tests.benchmarks.figures import Figure, to_json, to_markdown
-from tests.benchmarks.groups import GROUPS
+from tests.benchmarks.groups import GROUPS, ON_REQUEST
 from tests.benchmarks.scale import NORMAL, QUICK, Scale
 from tests.benchmarks.stacks import open_provider, ready
 
@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        figures, bench = asyncio.run(_measure(scale, parsed.only or list(GROUPS), parsed.out.parent))
+        figures, bench = asyncio.run(
+            _measure(scale, parsed.only or [name for name in GROUPS if name not in ON_REQUEST], parsed.out.parent)
+        )
     except KeyboardInterrupt:
         _say("broken off")
         return _CANCELLED

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from tests.benchmarks.bench import Bench, hot_services, repeating_services
+from tests.benchmarks.containers import measure_containers
 from tests.benchmarks.fetcher import measure_fetcher
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.histories import measure_histories
@@ -76,4 +77,8 @@ GROUPS: Final[dict[str, Group]] = {
     "restarts": measure_restarts,
     "parts": _parts,
     "start": _start,
+    "containers": measure_containers,
 }
+
+ON_REQUEST: Final = frozenset({"containers"})
+"""Groups that run only when they are named: they need an engine, and build images for minutes."""

@@ -1,0 +1,97 @@
+"""What a user of the containers sees: they start, answer scans, explain themselves, and keep what they fetched."""
+
+import json
+
+import pytest
+
+from tests.compose.project import BIN, SERVICES, Project, docker, eventually, run
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(600, func_only=True)]
+
+IMAGE_BYTES = 350_000_000
+MEMORY_BYTES = 2_500_000_000
+START_S = 30
+
+
+def grpcurl(project: Project, *words: str) -> str:
+    """Ask the gateway by grpcurl."""
+    flags, names = words[:-1], words[-1:]
+    ran = run(str(BIN / "grpcurl"), "-plaintext", *flags, project.address, *names)
+    assert ran.code == 0, ran.err
+    return ran.out
+
+
+def test_the_services_are_healthy_soon_and_again_after_everything_is_made_anew(project: Project) -> None:
+    project.compose("down", "--timeout", "12")
+    assert project.up().took_s < START_S
+
+
+def test_a_scan_through_the_published_port_has_the_hash_of_one_without_containers(
+    project: Project, usual_hash: str
+) -> None:
+    found = project.whole_scan()
+    assert found["result_hash"] == usual_hash
+    assert (found["requested_count"], found["simulated"]) == (6000, True)
+
+
+def test_grpcurl_lists_describes_asks_for_health_and_scans(project: Project) -> None:
+    assert "technic.v1.GatewayService" in grpcurl(project, "list")
+    described = run(str(BIN / "grpcurl"), "-plaintext", project.address, "describe", "technic.v1.ScanUniverseRequest")
+    assert "budget" in described.out, described.err
+    assert '"SERVING"' in grpcurl(project, "grpc.health.v1.Health/Check")
+    scan = grpcurl(project, "-d", '{"top_count": 3, "budget": "60s"}', "technic.v1.GatewayService/ScanUniverse")
+    assert '"result_hash"' in scan
+
+
+def test_what_was_fetched_survives_the_containers(project: Project, usual_hash: str) -> None:
+    project.whole_scan()
+    project.compose("down", "--timeout", "12")
+    project.up()
+    found = project.whole_scan()
+    assert found["provider_request_count"] == 0
+    assert found["result_hash"] == usual_hash
+
+
+def test_work_spreads_over_scaled_scorers(project: Project) -> None:
+    project.up("--scale", "scorer=3", "--no-recreate")
+    # A gateway that runs finds new replicas when it connects anew.
+    project.compose("restart", "gateway")
+    try:
+        scorers = project.containers("scorer")
+        assert len(scorers) == 3
+
+        def all_scored() -> bool:
+            project.whole_scan()
+            return all("ScoreUniverse" in run("docker", "logs", scorer).err for scorer in scorers)
+
+        eventually(all_scored, "each of three scorers was asked")
+    finally:
+        project.up("--scale", "scorer=1")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_may_do_no_more_than_it_has_to(service: str, project: Project) -> None:
+    found = project.inspect(service)
+    host = found["HostConfig"]
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert found["Config"]["User"] == "10001"
+    published = {port for port, places in host["PortBindings"].items() if places}
+    assert published == ({"50051/tcp"} if service == "gateway" else set())
+    assert all(mount["Destination"] == "/var/lib/technic" for mount in found["Mounts"])
+    assert [mount["Type"] for mount in found["Mounts"]] == (["volume"] if service == "fetcher" else [])
+    tools = run("docker", "exec", found["Id"], "sh", "-c", "command -v pip gcc cc make")
+    assert tools.out == ""
+
+
+def test_memory_and_images_are_bounded(project: Project) -> None:
+    limits = [project.inspect(service)["HostConfig"]["Memory"] for service in SERVICES]
+    assert all(limits)
+    assert sum(limits) <= MEMORY_BYTES * 1.048576  # compose's m is 2^20
+    base = json.loads(docker("image", "inspect", "python:3.11-slim-bookworm"))[0]
+    for service in SERVICES:
+        image = json.loads(docker("image", "inspect", f"technic-{service}"))[0]
+        # The layers of the base are shared by all five.
+        assert image["RootFS"]["Layers"][: len(base["RootFS"]["Layers"])] == base["RootFS"]["Layers"]
+        assert image["Size"] - base["Size"] <= IMAGE_BYTES, service
