@@ -36,6 +36,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     from services.fetcher.symbols import SymbolIndex
     from services.fetcher.warming import WarmPlan
     from services.market.scoring import ScoringConfig
+    from services.rpc.listening import server_access
     from services.rpc.serve import ServerSpec
 
     index = SymbolIndex()
@@ -62,9 +63,9 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
         bars.warming.start(WarmPlan(settings.warm_sessions, at), now)
 
     try:
-        yield ServerSpec(
-            "fetcher", settings.address, partial(register, FetcherServicer(bars)), ("technic.v1.FetcherService",), warm
-        )
+        registered = partial(register, FetcherServicer(bars))
+        access = server_access(settings)
+        yield ServerSpec("fetcher", settings.address, registered, ("technic.v1.FetcherService",), warm, access=access)
     finally:
         await bars.close()
 

@@ -27,14 +27,16 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
     from services.gateway.scan import Scanner
     from services.gateway.servicer import GatewayServicer
     from services.market.scoring import ScoringConfig
-    from services.rpc.channel import open_channel
+    from services.rpc.channel import open_channel, peer_access
+    from services.rpc.listening import server_access
     from services.rpc.serve import ServerSpec
     from technic.v1 import gateway_service_pb2_grpc
 
+    peers = peer_access(settings)
     async with (
-        open_channel(settings.fetcher_address) as fetcher,
-        open_channel(settings.scorer_address) as scorer,
-        open_channel(settings.inference_address) as inference,
+        open_channel(settings.fetcher_address, peers) as fetcher,
+        open_channel(settings.scorer_address, peers) as scorer,
+        open_channel(settings.inference_address, peers) as inference,
     ):
         terms = {
             "alpha_5": ModelTerms(
@@ -59,7 +61,8 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
         async def warm() -> None:
             """Be ready at once: readiness is about oneself, and the others may start in any order."""
 
-        yield ServerSpec("gateway", settings.address, register, ("technic.v1.GatewayService",), warm)
+        access = server_access(settings)
+        yield ServerSpec("gateway", settings.address, register, ("technic.v1.GatewayService",), warm, access=access)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from services.gateway.models import Model, ModelTerms
 from services.gateway.scored import Predictions
 from services.market.errors import ModelUnusableError
 from services.rpc.logs import scan_metadata
-from services.rpc.status import from_call
+from services.rpc.status import from_peer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class InferenceClient:
         try:
             answers = await asyncio.gather(*calls)
         except grpc.aio.AioRpcError as error:
-            raise from_call(error, SERVICE) from None
+            raise from_peer(error, SERVICE) from None
         finally:
             for call in calls:
                 call.cancel()

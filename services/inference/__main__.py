@@ -30,6 +30,7 @@ async def compose(settings: InferenceSettings) -> "AsyncIterator[ServerSpec]":
     from services.inference.repository import ModelRepository
     from services.inference.servicer import InferenceServicer
     from services.inference.watch import watch
+    from services.rpc.listening import server_access
     from services.rpc.serve import ServerSpec
 
     used, why = device.choose(settings.device, built_for_gpus=BUILT_FOR_GPUS)
@@ -47,7 +48,8 @@ async def compose(settings: InferenceSettings) -> "AsyncIterator[ServerSpec]":
             await pool.run(repository.load_all)
 
         follow = partial(watch, repository)
-        yield ServerSpec("inference", settings.address, register, (SERVICE,), warm, follow)
+        access = server_access(settings)
+        yield ServerSpec("inference", settings.address, register, (SERVICE,), warm, follow, access=access)
 
 
 def main() -> None:

@@ -1,6 +1,22 @@
 """Channels to other services."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
 import grpc
+
+from services.market.errors import InvalidRequestError
+from services.rpc.credentials import ChannelTls, KeyPair, channel_credentials
+from services.rpc.network import is_local
+from services.rpc.token_channel import TokenChannel
+from services.rpc.tokens import watch_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.rpc.peer_settings import PeerSettings
 
 FRAME_BYTES = 4 * 1024 * 1024
 """Bytes of an HTTP/2 frame: a block of bars is one, not two hundred."""
@@ -18,6 +34,53 @@ OPTIONS = (
 )
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
-    """Open a channel to `address` (host:port, unix:/path or dns:///name:port); it connects with the first call."""
-    return grpc.aio.insecure_channel(address, options=OPTIONS)
+@dataclass(frozen=True, slots=True)
+class PeerAccess:
+    """How to reach servers that want more than a connection.
+
+    Attributes:
+        tls: what to speak TLS with; None for plaintext.
+        token: gives the token to send, anew for each call; None for no token.
+        insecure_network: whether the token may go to other machines in plaintext.
+    """
+
+    tls: ChannelTls | None = None
+    token: Callable[[], str] | None = field(default=None, repr=False)
+    insecure_network: bool = False
+
+
+PLAIN = PeerAccess()
+"""Plaintext, and no token."""
+
+
+def open_channel(address: str, access: PeerAccess = PLAIN) -> grpc.aio.Channel:
+    """Open a channel to `address` (host:port, unix:/path or dns:///name:port); it connects with the first call.
+
+    Raises:
+        InvalidRequestError: the token would go to another machine in plaintext, and nobody allowed that.
+        LocalDataError: a file for TLS is of no use.
+    """
+    if access.tls is None:
+        if access.token and not access.insecure_network and not is_local(address):
+            raise InvalidRequestError(f"the token would go to {address} in plaintext: use TLS, or --insecure-network")
+        channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+    else:
+        name = [("grpc.ssl_target_name_override", access.tls.name)] if access.tls.name else []
+        channel = grpc.aio.secure_channel(address, channel_credentials(access.tls), options=[*OPTIONS, *name])
+    return channel if access.token is None else TokenChannel(channel, access.token)
+
+
+def peer_access(settings: PeerSettings) -> PeerAccess:
+    """Return what a service's settings say of those that it calls.
+
+    Raises:
+        LocalDataError: the file of the token holds none.
+    """
+    tls = None
+    if settings.peer_ca_path:
+        pair = None
+        if settings.peer_cert_path and settings.peer_key_path:
+            pair = KeyPair(settings.peer_cert_path, settings.peer_key_path)
+        tls = ChannelTls(settings.peer_ca_path, pair, settings.peer_name)
+    token = watch_token(settings.peer_token_path) if settings.peer_token_path else None
+    return PeerAccess(tls, token, settings.insecure_network)

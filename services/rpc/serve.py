@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from services.market.errors import ServiceUnavailableError, TechnicError
 from services.rpc.channel import FRAME_BYTES
 from services.rpc.interceptors import CallInterceptor
+from services.rpc.listening import UNPROTECTED, ServerAccess
 
 UNAVAILABLE_EXIT = 69
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
@@ -40,6 +41,7 @@ class ServerSpec:
         follow: tells whether the service is ready, again and again from the end of `warm` until it is cancelled by the
             stop; None for a service that stays ready.
         drain_s: seconds that calls in flight get to end after a stop.
+        access: what is demanded of callers: TLS, tokens, sizes.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ServerSpec:
     warm: Callable[[], Awaitable[None]]
     follow: Callable[[Tell], Coroutine[None, None, None]] | None = None
     drain_s: float = 8.0
+    access: ServerAccess = UNPROTECTED
 
 
 class RunningServer:
@@ -66,9 +69,13 @@ class RunningServer:
         return f"RunningServer({self._spec.name} on {self.address})"
 
     def register(self) -> None:
-        """Add the service, health (NOT_SERVING yet) and reflection (v1 and v1alpha) to the server."""
+        """Add the service, health (NOT_SERVING yet) and, if wanted, reflection (v1 and v1alpha) to the server."""
         self._spec.register(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if self._spec.access.reflection:
+            self._register_reflection()
+
+    def _register_reflection(self) -> None:
         names = (*self._spec.service_names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         servicer = reflection.aio.ReflectionServicer(names)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
@@ -125,14 +132,17 @@ async def start(spec: ServerSpec) -> RunningServer:
     """Listen, warm up, and say ready.
 
     Raises:
+        InvalidRequestError: it would listen in plaintext to other machines.
+        LocalDataError: a file of tokens or certificates is of no use.
         ServiceUnavailableError: the address cannot be listened on.
         TechnicError: warming up failed; the server is stopped again.
     """
     server = grpc.aio.server(
-        interceptors=[CallInterceptor()], options=[("grpc.so_reuseport", 0), ("grpc.http2.max_frame_size", FRAME_BYTES)]
+        interceptors=[CallInterceptor(), *spec.access.interceptors()],
+        options=[("grpc.so_reuseport", 0), ("grpc.http2.max_frame_size", FRAME_BYTES), *spec.access.options()],
     )
     try:
-        port = server.add_insecure_port(spec.address)
+        port = spec.access.listen(server, spec.address)
     except RuntimeError:
         raise ServiceUnavailableError(
             f"the {spec.name} cannot listen on {spec.address}: is the port in use? Choose another address."
