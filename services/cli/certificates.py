@@ -74,7 +74,7 @@ def _sign(name: str, issuer: Signed | None, days: int, names: Sequence[str]) -> 
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
-    parent = issuer or Signed(None, key)  # type: ignore[arg-type]  # an authority signs itself
+    parent = key if issuer is None else issuer.key
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -85,13 +85,29 @@ def _sign(name: str, issuer: Signed | None, days: int, names: Sequence[str]) -> 
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(parent.public_key()), critical=False)
+        .add_extension(_use(signs=issuer is None), critical=True)
     )
     if issuer is not None:
         use = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([_name(text) for text in names]), critical=False)
-    return Signed(builder.sign(parent.key, hashes.SHA256()), key)
+    return Signed(builder.sign(parent, hashes.SHA256()), key)
+
+
+def _use(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _name(text: str) -> x509.GeneralName:

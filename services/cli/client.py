@@ -8,8 +8,8 @@ import grpc
 from services.cli.answer import Row, ScanReport, ScanStart, ScanStep
 from services.cli.convert import to_message, to_report, to_rows, to_start, to_step
 from services.cli.options import ScanRequest
+from services.cli.target import Target
 from services.market.errors import ServiceUnavailableError
-from services.rpc.channel import open_channel
 from services.rpc.status import from_call
 from technic.v1 import gateway_service_pb2 as pb
 from technic.v1 import gateway_service_pb2_grpc
@@ -29,12 +29,12 @@ class ScanObserver(Protocol):
 
 
 async def scan_universe(
-    address: str, request: ScanRequest, observer: ScanObserver, grace_s: float = GRACE_S
+    target: Target, request: ScanRequest, observer: ScanObserver, grace_s: float = GRACE_S
 ) -> ScanReport:
-    """Have the gateway at `address` scan the universe; however this ends, the scan there ends with it.
+    """Have a gateway scan the universe; however this ends, the scan there ends with it.
 
     Args:
-        address: of the gateway.
+        target: the gateway.
         request: what it is asked for.
         observer: is told how the scan goes.
         grace_s: seconds after the budget until the call fails.
@@ -42,13 +42,13 @@ async def scan_universe(
     Raises:
         TechnicError: as the gateway answers; ServiceUnavailableError if it cannot be reached or breaks off.
     """
-    async with open_channel(address) as channel:
+    async with target.open() as channel:
         stub = gateway_service_pb2_grpc.GatewayServiceStub(channel)
         call = stub.ScanUniverse(to_message(request), timeout=request.budget_s + grace_s)
         try:
             return await _collect(call, observer)
         except grpc.aio.AioRpcError as error:
-            raise from_call(error, f"gateway at {address}") from None
+            raise from_call(error, f"gateway at {target.address}") from None
         finally:
             call.cancel()
 

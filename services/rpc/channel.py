@@ -49,17 +49,17 @@ class PeerAccess:
     insecure_network: bool = False
 
 
-PLAIN = PeerAccess()
-"""Plaintext, and no token."""
-
-
-def open_channel(address: str, access: PeerAccess = PLAIN) -> grpc.aio.Channel:
+def open_channel(address: str, access: PeerAccess | None = None) -> grpc.aio.Channel:
     """Open a channel to `address` (host:port, unix:/path or dns:///name:port); it connects with the first call.
+
+    Without `access` it speaks plaintext, and sends no token.
 
     Raises:
         InvalidRequestError: the token would go to another machine in plaintext, and nobody allowed that.
         LocalDataError: a file for TLS is of no use.
     """
+    if access is None:
+        return grpc.aio.insecure_channel(address, options=OPTIONS)
     if access.tls is None:
         if access.token and not access.insecure_network and not is_local(address):
             raise InvalidRequestError(f"the token would go to {address} in plaintext: use TLS, or --insecure-network")

@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line on stderr, with the scan's id in every line of every service."""
 
 import logging
+import os
 import sys
 
 import structlog
@@ -13,6 +14,8 @@ SCAN_ID_METADATA = "x-scan-id"
 
 def configure(service: str, level: str) -> None:
     """Send structlog's events to stderr as JSON, from `level` upwards, each with the name of the service."""
+    # The core of gRPC writes lines of its own, no JSON, for every handshake that fails. It looks here when it loads.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

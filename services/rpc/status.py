@@ -78,7 +78,7 @@ def from_call(error: grpc.aio.AioRpcError, service: str) -> TechnicError:
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return errors.BudgetSpentError(f"the {service} did not answer in time")
     if code == grpc.StatusCode.UNAVAILABLE:
-        return errors.ServiceUnavailableError(f"the {service} cannot be reached: {_why(error.details() or '')}")
+        return errors.ServiceUnavailableError(f"the {service} cannot be reached: {why_unreachable(error)}")
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in (error.details() or ""):
         return errors.InvalidRequestError(f"the request is larger than the {service} takes: {error.details()}")
     return TechnicError(f"the {service} failed with {code.name}: see its log")
@@ -94,8 +94,9 @@ def from_peer(error: grpc.aio.AioRpcError, service: str) -> TechnicError:
     return failure
 
 
-def _why(details: str) -> str:
+def why_unreachable(error: grpc.aio.AioRpcError) -> str:
     """Say what to look at, by what gRPC says of a connection that could not be made."""
+    details = error.details() or ""
     return next((cure for sign, cure in _CURES.items() if sign in details), "is it running?")
 
 

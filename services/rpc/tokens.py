@@ -152,11 +152,16 @@ def watch_token(path: Path) -> Callable[[], str]:
     Raises:
         LocalDataError: it holds none.
     """
+    return Watched((path,), lambda: read_token(path))
 
-    def read() -> str:
-        return check(read_small(path).decode(errors="replace").strip(), str(path))
 
-    return Watched((path,), read)
+def read_token(path: Path) -> str:
+    """Return the one token that a file holds.
+
+    Raises:
+        LocalDataError: it holds none.
+    """
+    return check(read_small(path).decode(errors="replace").strip(), str(path))
 
 
 def check(token: str, source: str) -> str:
