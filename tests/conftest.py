@@ -16,6 +16,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+pytest_plugins = ("tests.canary",)
+
 PREFIXES = ("FETCHER_", "SCORER_", "INFERENCE_", "GATEWAY_", "SIMULATOR_", "TECHNIC_", "MASSIVE_", "POLYGON_")
 
 

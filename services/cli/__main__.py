@@ -1,6 +1,7 @@
 """The `technic` command: runs it, and turns every ending into an exit code and at most one line on stderr."""
 
 import io
+import os
 import signal
 import sys
 
@@ -21,6 +22,8 @@ def main(program: Program = service_program) -> int:
 
         print(f"technic {technic_version()}")
         return exits.OK
+    # The core of gRPC would write lines of its own where a connection fails. It looks here when it loads.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     _take_signals()
     _take_any_letter()
     try:

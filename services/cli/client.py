@@ -6,8 +6,9 @@ from typing import Final, Protocol
 from services.cli.answer import Row, ScanReport, ScanStart, ScanStep
 from services.cli.convert import to_message, to_report, to_rows, to_start, to_step
 from services.cli.options import ScanRequest
+from services.cli.target import Target
 from services.market.errors import ServiceUnavailableError
-from services.rpc.channel import ask, open_channel
+from services.rpc.asking import ask
 from technic.v1 import gateway_service_pb2 as pb
 from technic.v1 import gateway_service_pb2_grpc
 
@@ -26,12 +27,12 @@ class ScanObserver(Protocol):
 
 
 async def scan_universe(
-    address: str, request: ScanRequest, observer: ScanObserver, grace_s: float = GRACE_S
+    target: Target, request: ScanRequest, observer: ScanObserver, grace_s: float = GRACE_S
 ) -> ScanReport:
-    """Have the gateway at `address` scan the universe; however this ends, the scan there ends with it.
+    """Have a gateway scan the universe; however this ends, the scan there ends with it.
 
     Args:
-        address: of the gateway.
+        target: the gateway.
         request: what it is asked for.
         observer: is told how the scan goes.
         grace_s: seconds after the budget until the call fails.
@@ -39,7 +40,7 @@ async def scan_universe(
     Raises:
         TechnicError: as the gateway answers; ServiceUnavailableError if it cannot be reached or breaks off.
     """
-    async with open_channel(address) as channel:
+    async with target.open() as channel:
         stub = gateway_service_pb2_grpc.GatewayServiceStub(channel)
         message = to_message(request)
 
@@ -51,7 +52,7 @@ async def scan_universe(
                 call.cancel()
 
         # A gateway that is going may have left another one behind the same name; none that is there is no news.
-        return await ask(channel, f"gateway at {address}", request.budget_s + grace_s, scan)
+        return await ask(channel, f"gateway at {target.address}", request.budget_s + grace_s, scan)
 
 
 async def _collect(events: AsyncIterable[pb.ScanUniverseResponse], observer: ScanObserver) -> ScanReport:

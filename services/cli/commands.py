@@ -14,6 +14,8 @@ from typing import Annotated, Final
 import typer
 
 from services.cli import options, selection
+from services.cli.access_commands import certs, token
+from services.cli.access_flags import takes_access
 from services.cli.data import data
 from services.cli.flags import (
     AddressesFlag,
@@ -39,7 +41,7 @@ from services.cli.flags import (
     TypesFlag,
     UniverseFlag,
 )
-from services.cli.launch import STANDARD_ADDRESSES, Program, plan_stack
+from services.cli.launch import STANDARD_ADDRESSES, Program, access_variables, plan_stack
 from services.cli.model_commands import evaluate, train_models
 from services.cli.options import ScanRequest
 from services.cli.own import absolute, choose, own_stack
@@ -60,7 +62,8 @@ from services.cli.selection_flags import (
     StyleFlag,
 )
 from services.cli.source import SourceFlags
-from services.cli.stack import Stack, open_stack, refuse_taken_ports
+from services.cli.stack import open_stack, refuse_taken_ports
+from services.cli.target import AccessFlags, Target
 from services.cli.version import technic_version
 from services.gateway.selection import Selection
 from services.market.errors import InvalidRequestError
@@ -70,7 +73,7 @@ app: Final = typer.Typer(
     help="Ranks the whole US stock market on daily bars, within a time budget, and tells exactly what it did.",
     epilog=(
         "Exit codes: 0 ok, 2 usage, 3 partial (budget spent), 4 provider, 5 key refused or missing, "
-        "69 a service cannot be reached or started, 130 cancelled."
+        "69 a service cannot be reached or started, 77 token refused or missing, 130 cancelled."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -114,6 +117,12 @@ def up(  # noqa: PLR0913  # a parameter a flag
 
     Gateway 50051, fetcher 50052, scorer 50053, inference 50054, simulator 8100, all on 127.0.0.1.
     """
+    demanding = access_variables(os.environ)
+    if demanding:
+        raise InvalidRequestError(
+            f"`technic up` serves this machine, in plaintext and without tokens: unset {', '.join(demanding)}, or "
+            "start the services themselves (python -m services.gateway and so on)"
+        )
     source = choose(SourceFlags(provider, plan, bars, universe, latency_ms, raw, splits))
     listing = partial(
         plan_stack, source, environment=os.environ, program=context.obj, home=absolute(home), lasting=True
@@ -126,6 +135,7 @@ def up(  # noqa: PLR0913  # a parameter a flag
 
 
 @app.command()
+@takes_access()
 def scan(  # noqa: PLR0913  # a parameter a flag
     *,
     context: typer.Context,
@@ -160,6 +170,7 @@ def scan(  # noqa: PLR0913  # a parameter a flag
     out: OutFlag = None,
     ledger: LedgerFlag = False,
     home: HomeFlag = None,
+    access: AccessFlags,
 ) -> int:
     """Rank the universe, and print the best rows and what was left out.
 
@@ -189,13 +200,14 @@ def scan(  # noqa: PLR0913  # a parameter a flag
     )
     written = options.choose_form(form, out)
     flags = SourceFlags(provider, plan, bars, universe, latency_ms, raw, splits)
-    with _running(gateway, flags) if gateway else _own(flags, context.obj, home) as (address, stack):
+    with _running(gateway, flags, access) if gateway else _own(flags, context.obj, home) as target:
         from services.cli.scan import ScanCommand, run  # noqa: PLC0415  # loads while the processes start
 
-        return run(ScanCommand(request, written, out.expanduser() if out else None, address, stack))
+        return run(ScanCommand(request, written, out.expanduser() if out else None, target))
 
 
 @app.command()
+@takes_access(token=False)
 def health(
     *,
     address: AddressesFlag = None,
@@ -203,6 +215,7 @@ def health(
     timeout: TimeoutFlag = "1s",
     everything: AllFlag = False,
     as_json: HealthJsonFlag = False,
+    access: AccessFlags,
 ) -> int:
     """Ask a service, the gateway unless told otherwise, or with --all all four of a stack, whether it is ready.
 
@@ -214,7 +227,8 @@ def health(
         addresses = options.parse_addresses(address or (), _service_addresses())
         from services.cli.health_all import run_all  # noqa: PLC0415  # slow to load
 
-        return run_all(addresses, timeout_s, as_json=as_json)
+        targets = {name: Target(place, access=access) for name, place in addresses.items()}
+        return run_all(targets, timeout_s, as_json=as_json)
     place = options.one_address(address or (), STANDARD_ADDRESSES.gateway)
     if as_json:
         raise InvalidRequestError("--json is for --all")
@@ -222,11 +236,13 @@ def health(
 
     from services.cli.health import SERVING, probe  # noqa: PLC0415  # as above
 
-    code, text = asyncio.run(probe(place, service, timeout_s))
+    code, text = asyncio.run(probe(Target(place, access=access), service, timeout_s))
     print(text if code == SERVING else f"technic: {text}", file=sys.stdout if code == SERVING else sys.stderr)
     return code
 
 
+app.command()(token)
+app.command()(certs)
 app.command(name="train")(train_models)
 app.command()(evaluate)
 
@@ -236,16 +252,16 @@ def _service_addresses() -> dict[str, str]:
 
 
 @contextmanager
-def _running(gateway: str, flags: SourceFlags) -> Iterator[tuple[str, None]]:
+def _running(gateway: str, flags: SourceFlags, access: AccessFlags) -> Iterator[Target]:
     """Use a gateway that runs already."""
     spoken = flags.spoken()
     if spoken:
         raise InvalidRequestError(f"{spoken[0]} is for services of the scan's own; --gateway uses those that run")
-    yield options.check_address(gateway, "--gateway"), None
+    yield Target(options.check_address(gateway, "--gateway"), access=access)
 
 
 @contextmanager
-def _own(flags: SourceFlags, program: Program, home: Path | None) -> Iterator[tuple[str, Stack]]:
+def _own(flags: SourceFlags, program: Program, home: Path | None) -> Iterator[Target]:
     """Start a stack for one scan."""
     with own_stack(flags, program, home) as stack:
-        yield stack.addresses.gateway, stack
+        yield Target(stack.addresses.gateway, stack)

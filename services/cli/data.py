@@ -8,6 +8,7 @@ from typing import Final
 import typer
 
 from services.cli import options
+from services.cli.access_flags import takes_access
 from services.cli.flags import (
     AsOfFlag,
     ExportFlag,
@@ -27,7 +28,7 @@ from services.cli.flags import (
 from services.cli.launch import Program
 from services.cli.own import own_stack
 from services.cli.source import SourceFlags
-from services.cli.stack import Stack
+from services.cli.target import AccessFlags, Target
 from services.market.errors import InvalidRequestError
 
 data: Final = typer.Typer(
@@ -36,6 +37,7 @@ data: Final = typer.Typer(
 
 
 @data.command()
+@takes_access()
 def sync(  # noqa: PLR0913  # a parameter a flag
     *,
     context: typer.Context,
@@ -46,6 +48,7 @@ def sync(  # noqa: PLR0913  # a parameter a flag
     latency_ms: LatencyFlag = None,
     fetcher: FetcherFlag = "",
     home: HomeFlag = None,
+    access: AccessFlags,
 ) -> int:
     """Fetch the newest sessions into the store, so that scans need not.
 
@@ -53,13 +56,14 @@ def sync(  # noqa: PLR0913  # a parameter a flag
     """
     day = options.parse_as_of(as_of)
     flags = SourceFlags(provider, plan, None, None, latency_ms)
-    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+    with _fetcher(fetcher, flags, access, context.obj, home) as target:
         from services.cli.store import run_sync  # noqa: PLC0415  # loads while the processes start
 
-        return run_sync(address, stack, day, sessions)
+        return run_sync(target, day, sessions)
 
 
 @data.command()
+@takes_access()
 def status(
     *,
     context: typer.Context,
@@ -68,16 +72,18 @@ def status(
     plan: PlanFlag = None,
     fetcher: FetcherFlag = "",
     home: HomeFlag = None,
+    access: AccessFlags,
 ) -> int:
     """Tell what the store holds, and which of the newest sessions it lacks; without a call to the provider."""
     flags = SourceFlags(provider, plan)
-    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+    with _fetcher(fetcher, flags, access, context.obj, home) as target:
         from services.cli.store import run_status  # noqa: PLC0415  # as above
 
-        return run_status(address, stack, sessions)
+        return run_status(target, sessions)
 
 
 @data.command()
+@takes_access()
 def verify(
     *,
     context: typer.Context,
@@ -85,19 +91,21 @@ def verify(
     plan: PlanFlag = None,
     fetcher: FetcherFlag = "",
     home: HomeFlag = None,
+    access: AccessFlags,
 ) -> int:
     """Read everything that is stored and check it; without a call to the provider.
 
     Damaged rows are put aside, and the next sync fetches them again: exit code 65. 0 if there are none.
     """
     flags = SourceFlags(provider, plan)
-    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+    with _fetcher(fetcher, flags, access, context.obj, home) as target:
         from services.cli.store import run_verify  # noqa: PLC0415  # as above
 
-        return run_verify(address, stack)
+        return run_verify(target)
 
 
 @data.command()
+@takes_access()
 def export(  # noqa: PLR0913  # a parameter a flag
     *,
     context: typer.Context,
@@ -108,6 +116,7 @@ def export(  # noqa: PLR0913  # a parameter a flag
     plan: PlanFlag = None,
     fetcher: FetcherFlag = "",
     home: HomeFlag = None,
+    access: AccessFlags,
 ) -> int:
     """Write raw bars of the store to Parquet or CSV: symbol, date, open, high, low, close, volume.
 
@@ -115,13 +124,14 @@ def export(  # noqa: PLR0913  # a parameter a flag
     """
     wanted = () if symbols is None else options.parse_symbols(symbols)
     flags = SourceFlags(provider, plan)
-    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+    with _fetcher(fetcher, flags, access, context.obj, home) as target:
         from services.cli.transfer import ExportRequest, run_export  # noqa: PLC0415  # as above
 
-        return run_export(address, stack, ExportRequest(out.expanduser(), sessions, wanted))
+        return run_export(target, ExportRequest(out.expanduser(), sessions, wanted))
 
 
 @data.command(name="import")
+@takes_access()
 def import_files(  # noqa: PLR0913  # a parameter a flag
     *,
     context: typer.Context,
@@ -133,6 +143,7 @@ def import_files(  # noqa: PLR0913  # a parameter a flag
     plan: PlanFlag = None,
     fetcher: FetcherFlag = "",
     home: HomeFlag = None,
+    access: AccessFlags,
 ) -> int:
     """Take raw bars of files into the store: what export wrote, or the provider's flat files 2025-09-30.csv.gz.
 
@@ -140,17 +151,17 @@ def import_files(  # noqa: PLR0913  # a parameter a flag
     A fetcher that runs finds what is new; what it has in memory it keeps until it is restarted.
     """
     flags = SourceFlags(provider, plan)
-    with _fetcher(fetcher, flags, context.obj, home) as (address, stack):
+    with _fetcher(fetcher, flags, access, context.obj, home) as target:
         from services.cli.transfer import ImportRequest, run_import  # noqa: PLC0415  # as above
 
         request = ImportRequest(path.expanduser(), splits and splits.expanduser(), replace, partial)
-        return run_import(address, stack, request)
+        return run_import(target, request)
 
 
 @contextmanager
 def _fetcher(
-    address: str, flags: SourceFlags, program: Program, home: Path | None
-) -> Iterator[tuple[str, Stack | None]]:
+    address: str, flags: SourceFlags, access: AccessFlags, program: Program, home: Path | None
+) -> Iterator[Target]:
     """Use a fetcher that runs already, or start one."""
     spoken = flags.spoken()
     if flags.provider == "files":
@@ -158,7 +169,7 @@ def _fetcher(
     if address and spoken:
         raise InvalidRequestError(f"{spoken[0]} is for a fetcher of the command's own; --fetcher uses one that runs")
     if address:
-        yield options.check_address(address, "--fetcher"), None
+        yield Target(options.check_address(address, "--fetcher"), access=access)
         return
     with own_stack(flags, program, home, ("simulator", "fetcher")) as stack:
-        yield stack.addresses.fetcher, stack
+        yield Target(stack.addresses.fetcher, stack)

@@ -15,6 +15,8 @@ DAMAGED: Final = 65
 """`technic data verify` found damaged rows and put them aside; the next sync fetches them again."""
 UNAVAILABLE: Final = 69
 INTERNAL: Final = 70
+REFUSED: Final = 77
+"""The service wants a token, or one of another role."""
 CANCELLED: Final = 130
 HEALTH_USAGE: Final = 1
 """Wrong flags of `technic health`, as grpc_health_probe has it."""
@@ -28,6 +30,8 @@ _CODES: Final[dict[type[TechnicError], int]] = {
     errors.ProviderUnavailableError: PROVIDER,
     errors.MalformedAnswerError: PROVIDER,
     errors.ProviderAuthError: AUTH,
+    errors.TokenRefusedError: REFUSED,
+    errors.RoleRefusedError: REFUSED,
     errors.ServiceUnavailableError: UNAVAILABLE,
     errors.OverloadedError: UNAVAILABLE,
 }

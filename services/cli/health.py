@@ -5,7 +5,9 @@ from typing import Final
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.cli.target import Target
 from services.rpc.channel import open_channel
+from services.rpc.status import why_unreachable
 
 SERVING: Final = 0
 CONNECTION_FAILED: Final = 2
@@ -15,25 +17,26 @@ WATCH_S: Final = 60.0
 """Seconds after which a server that is still not ready is asked anew."""
 
 
-async def probe(address: str, service: str, timeout_s: float) -> tuple[int, str]:
+async def probe(target: Target, service: str, timeout_s: float) -> tuple[int, str]:
     """Ask once.
 
     Args:
-        address: of the server.
+        target: the server.
         service: full name of a service; empty for the server as a whole.
         timeout_s: seconds to wait for the answer, connecting included.
 
     Returns:
         One of the codes of this module, and a sentence, or the status that the server told.
     """
-    async with open_channel(address) as channel:
+    address = target.address
+    async with target.open(with_token=False) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             connected = channel.get_state() == grpc.ChannelConnectivity.READY
             if error.code() == grpc.StatusCode.UNAVAILABLE or not connected:
-                return CONNECTION_FAILED, f"{address} cannot be reached: is a service running there?"
+                return CONNECTION_FAILED, f"{address} cannot be reached: {why_unreachable(error)}"
             if error.code() == grpc.StatusCode.NOT_FOUND:
                 return CALL_FAILED, f"{address} has no service {service!r}"
             return CALL_FAILED, f"{address} did not answer the health check: {error.code().name}"

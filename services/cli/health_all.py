@@ -11,7 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.cli.health import CALL_FAILED, CONNECTION_FAILED, NOT_SERVING, SERVING
-from services.rpc.channel import open_channel
+from services.cli.target import Target
 from services.rpc.checks import VERSION_METADATA
 
 CURES: Final[Mapping[str, str]] = {
@@ -46,9 +46,9 @@ class Checked:
     code: int
 
 
-def run_all(addresses: Mapping[str, str], timeout_s: float, *, as_json: bool) -> int:
+def run_all(targets: Mapping[str, Target], timeout_s: float, *, as_json: bool) -> int:
     """Ask all at once, print a line each, and return the worst exit code: 0 only if all serve."""
-    checked = asyncio.run(check_all(addresses, timeout_s))
+    checked = asyncio.run(check_all(targets, timeout_s))
     if as_json:
         print(json.dumps([asdict(one) for one in checked], indent=2))
     else:
@@ -59,14 +59,14 @@ def run_all(addresses: Mapping[str, str], timeout_s: float, *, as_json: bool) ->
     return max(one.code for one in checked)
 
 
-async def check_all(addresses: Mapping[str, str], timeout_s: float) -> list[Checked]:
-    """Ask the services at these addresses by name; one that does not answer delays no other."""
-    return list(await asyncio.gather(*(_check(name, address, timeout_s) for name, address in addresses.items())))
+async def check_all(targets: Mapping[str, Target], timeout_s: float) -> list[Checked]:
+    """Ask the services by name; one that does not answer delays no other."""
+    return list(await asyncio.gather(*(_check(name, target, timeout_s) for name, target in targets.items())))
 
 
-async def _check(service: str, address: str, timeout_s: float) -> Checked:
-    began = time.perf_counter()
-    async with open_channel(address) as channel:
+async def _check(service: str, target: Target, timeout_s: float) -> Checked:
+    began, address = time.perf_counter(), target.address
+    async with target.open(with_token=False) as channel:
         call = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
         try:
             answer = await call

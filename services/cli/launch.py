@@ -3,6 +3,7 @@
 A secret goes into the environment of the processes that need it, never into a command line: `ps` shows those.
 """
 
+import re
 import socket
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -20,6 +21,8 @@ Program = Callable[[str], tuple[str, ...]]
 
 LOOPBACK: Final = "127.0.0.1"
 SIMULATOR_KEY_VARIABLE: Final = "SIMULATOR_KEY"
+TOKEN_VARIABLE: Final = "TECHNIC_TOKEN"  # noqa: S105  # the name of a variable
+"""Environment variable that may hold the token of the command; a command line would show it to everybody."""
 SIMULATOR_CLOCK: Final = "2025-09-30T20:00"
 """New York time at which the simulated market stands, so that a scan of it is the same on every day."""
 SIMULATOR_PROVIDERS: Final = ("simulated", "replay")
@@ -37,6 +40,8 @@ _ALLOCATION: Final = {
 
 METRICS: Final = {"gateway": 9101, "fetcher": 9102, "scorer": 9103, "inference": 9104}
 """Ports on which the services of a lasting stack serve their metrics, on the loopback only."""
+_ACCESS: Final = re.compile(r"(FETCHER|SCORER|INFERENCE|GATEWAY)_(TOKENS_PATH|TLS_.*|PEER_.*)")
+"""Settings of who may call a service: a stack of ours is for this machine, where nothing is asked for."""
 
 _COLD: Final = {"FETCHER_WARM_SESSIONS": "0", "FETCHER_WARM_AT": ""}
 """Settings of a fetcher that nobody comes to a second time."""
@@ -97,6 +102,11 @@ def service_program(name: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", f"services.{name}")
 
 
+def access_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables that set who may call a service."""
+    return tuple(sorted(name for name, value in environment.items() if value and _ACCESS.fullmatch(name)))
+
+
 def plan_stack(
     source: Source,
     addresses: Addresses,
@@ -112,15 +122,16 @@ def plan_stack(
     Args:
         source: of the bars.
         addresses: where they listen, and find each other.
-        environment: handed on, without any key of the provider: the fetcher alone gets the source's.
+        environment: handed on, without any key of the provider: the fetcher alone gets the source's; and without the
+            caller's token, and settings of access.
         program: command line of a service by its name.
         home: folder of ours for what is worth keeping; None for the services' own choice.
         names: the services that are wanted.
         lasting: whether they stay; those of one command bring nothing into memory but what it asks for, and serve no
             metrics.
     """
-    secrets = (*KEY_VARIABLES, SIMULATOR_KEY_VARIABLE)
-    shared = _ALLOCATION | {name: value for name, value in environment.items() if name not in secrets}
+    kept_back = {*KEY_VARIABLES, SIMULATOR_KEY_VARIABLE, TOKEN_VARIABLE, *access_variables(environment)}
+    shared = _ALLOCATION | {name: value for name, value in environment.items() if name not in kept_back}
     shared["TECHNIC_EXIT_WITH_STDIN"] = "1"
     links = {
         "fetcher": _fetcher_settings(source, addresses, home) | ({} if lasting else _COLD),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -18,6 +18,7 @@ Form = Literal["table", "json", "jsonl", "csv", "parquet"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SEPARATOR: Final = re.compile(r"[,\s]+")
+_DAYS: Final = re.compile(r"(\d{1,5})d")
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 
 
@@ -65,6 +66,21 @@ def parse_time(text: str, flag: str) -> float:
     if seconds <= 0:
         raise InvalidRequestError(f"{flag} {text!r} is no time above 0: write it like 90s, 2m or 500ms")
     return seconds
+
+
+def parse_expiry(text: str, flag: str, now: datetime) -> datetime | None:
+    """Read days such as `90d`, or an ISO date or time, UTC, as a moment after `now`; empty is never."""
+    if not text:
+        return None
+    days = _DAYS.fullmatch(text.strip())
+    try:
+        moment = now + timedelta(days=int(days[1])) if days else datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise InvalidRequestError(f"{flag} {text!r} is no time: write it like 90d or 2027-01-31") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment <= now:
+        raise InvalidRequestError(f"{flag} {text!r} has passed already")
+    return moment
 
 
 def parse_symbols(text: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from services.cli.progress import ProgressView, open_view
 from services.cli.readiness import wait_until_ready
 from services.cli.sparkline import RETURNS
 from services.cli.stack import Stack
+from services.cli.target import Target
 from services.market.errors import ServiceUnavailableError
 
 _BLAME_S: Final = 0.5
@@ -29,15 +30,13 @@ class ScanCommand:
         request: what the gateway is asked for.
         form: how the report is written.
         out: file that takes it; None for stdout.
-        gateway: address of the gateway.
-        stack: the processes behind it if they are ours; they may still be starting.
+        target: the gateway.
     """
 
     request: ScanRequest
     form: Form
     out: Path | None
-    gateway: str
-    stack: Stack | None
+    target: Target
 
 
 def run(command: ScanCommand) -> int:
@@ -61,14 +60,14 @@ def run(command: ScanCommand) -> int:
 
 
 async def _scan(command: ScanCommand, view: ProgressView) -> ScanReport:
-    if command.stack is None:
-        return await scan_universe(command.gateway, command.request, view)
-    view.starting(tuple(process.name for process in command.stack.processes))
-    await wait_until_ready(command.stack, view.ready)
+    if command.target.stack is None:
+        return await scan_universe(command.target, command.request, view)
+    view.starting(tuple(process.name for process in command.target.stack.processes))
+    await wait_until_ready(command.target.stack, view.ready)
     try:
-        return await scan_universe(command.gateway, command.request, view)
+        return await scan_universe(command.target, command.request, view)
     except ServiceUnavailableError:
-        await _blame(command.stack)
+        await _blame(command.target.stack)
         raise
 
 

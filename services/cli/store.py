@@ -16,8 +16,8 @@ from services.cli.progress import ProgressView, open_view
 from services.cli.readiness import wait_until_ready
 from services.cli.stack import Stack
 from services.cli.table import SIMULATED_LABEL
+from services.cli.target import Target
 from services.market.errors import LocalDataError, ServiceUnavailableError
-from services.rpc.channel import open_channel
 from services.rpc.status import from_call
 from technic.v1 import fetcher_service_pb2 as pb
 from technic.v1 import fetcher_service_pb2_grpc
@@ -29,12 +29,11 @@ STATUS_S: Final = 30.0
 _LISTED: Final = 10
 
 
-def run_sync(address: str, stack: Stack | None, as_of: str, count: int) -> int:
+def run_sync(target: Target, as_of: str, count: int) -> int:
     """Sync, say what is stored, and return the exit code.
 
     Args:
-        address: of the fetcher.
-        stack: the processes behind it if they are ours; they may still be starting.
+        target: the fetcher.
         as_of: ISO date of the last session; empty for the newest one.
         count: number of sessions.
 
@@ -42,7 +41,7 @@ def run_sync(address: str, stack: Stack | None, as_of: str, count: int) -> int:
         TechnicError: the sync failed; what it stored stays.
     """
     with open_view(sys.stderr) as view:
-        done = asyncio.run(_sync(address, stack, pb.SyncStoreRequest(as_of=as_of, history_count=count), view))
+        done = asyncio.run(_sync(target, pb.SyncStoreRequest(as_of=as_of, history_count=count), view))
     plan = f", plan {done.plan}" if done.plan else ""
     print_market(simulated=done.simulated)
     print(
@@ -52,10 +51,10 @@ def run_sync(address: str, stack: Stack | None, as_of: str, count: int) -> int:
     return exits.OK
 
 
-def run_status(address: str, stack: Stack | None, count: int) -> int:
+def run_status(target: Target, count: int) -> int:
     """Print what is stored; arguments and errors as of `run_sync`."""
     with open_view(sys.stderr) as view:
-        found = asyncio.run(_status(address, stack, pb.GetStoreStatusRequest(history_count=count), view))
+        found = asyncio.run(_status(target, pb.GetStoreStatusRequest(history_count=count), view))
     print_market(simulated=found.simulated)
     print(f"store     {found.path}")
     print(f"provider  {found.provider}, newest session {found.newest_session}")
@@ -71,10 +70,10 @@ def run_status(address: str, stack: Stack | None, count: int) -> int:
     return exits.OK
 
 
-def run_verify(address: str, stack: Stack | None) -> int:
+def run_verify(target: Target) -> int:
     """Have everything checked, say what was found, and return the exit code: DAMAGED if a row was; errors as above."""
     with open_view(sys.stderr) as view:
-        done = asyncio.run(_verify(address, stack, view))
+        done = asyncio.run(_verify(target, view))
     if not done.damaged_rows:
         print(f"{done.checked_count:,} rows checked, all as they were written")
         return exits.OK
@@ -84,17 +83,18 @@ def run_verify(address: str, stack: Stack | None) -> int:
     return exits.DAMAGED
 
 
-def find_store(address: str, stack: Stack | None) -> pb.GetStoreStatusResponse:
+def find_store(target: Target) -> pb.GetStoreStatusResponse:
     """Ask a fetcher for its store, which has to lie on this machine; arguments and errors as of `run_sync`.
 
     Raises:
         LocalDataError: it does not lie here.
     """
     with open_view(sys.stderr) as view:
-        found = asyncio.run(_status(address, stack, pb.GetStoreStatusRequest(), view))
+        found = asyncio.run(_status(target, pb.GetStoreStatusRequest(), view))
     if not Path(found.path).is_file():
         raise LocalDataError(
-            f"the store {found.path} of the fetcher at {address} is not on this machine: run this command over there"
+            f"the store {found.path} of the fetcher at {target.address} is not on this machine: "
+            "run this command over there"
         )
     return found
 
@@ -118,12 +118,10 @@ def print_market(*, simulated: bool) -> None:
         print(SIMULATED_LABEL)
 
 
-async def _sync(
-    address: str, stack: Stack | None, request: pb.SyncStoreRequest, view: ProgressView
-) -> pb.SyncStoreResponse:
-    await _ready(stack, view)
+async def _sync(target: Target, request: pb.SyncStoreRequest, view: ProgressView) -> pb.SyncStoreResponse:
+    await _ready(target.stack, view)
     began, ready_before = time.monotonic(), -1
-    async with open_channel(address) as channel:
+    async with target.open() as channel:
         call = fetcher_service_pb2_grpc.FetcherServiceStub(channel).SyncStore(request, timeout=SYNC_S)
         state: pb.SyncStoreResponse | None = None
         try:
@@ -131,8 +129,8 @@ async def _sync(
                 ready_before = state.sessions_ready if ready_before < 0 else ready_before
                 view.stepped(_step(state, state.sessions_ready - ready_before, time.monotonic() - began))
         except grpc.aio.AioRpcError as error:
-            _check(stack)
-            raise from_call(error, f"fetcher at {address}") from None
+            _check(target.stack)
+            raise from_call(error, f"fetcher at {target.address}") from None
         finally:
             call.cancel()
     if state is None or state.sessions_ready < state.sessions_wanted:
@@ -140,24 +138,22 @@ async def _sync(
     return state
 
 
-async def _status(
-    address: str, stack: Stack | None, request: pb.GetStoreStatusRequest, view: ProgressView
-) -> pb.GetStoreStatusResponse:
-    await _ready(stack, view)
-    async with open_channel(address) as channel:
+async def _status(target: Target, request: pb.GetStoreStatusRequest, view: ProgressView) -> pb.GetStoreStatusResponse:
+    await _ready(target.stack, view)
+    async with target.open() as channel:
         try:
             stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
             found: pb.GetStoreStatusResponse = await stub.GetStoreStatus(request, timeout=STATUS_S)
         except grpc.aio.AioRpcError as error:
-            _check(stack)
-            raise from_call(error, f"fetcher at {address}") from None
+            _check(target.stack)
+            raise from_call(error, f"fetcher at {target.address}") from None
     return found
 
 
-async def _verify(address: str, stack: Stack | None, view: ProgressView) -> pb.VerifyStoreResponse:
-    await _ready(stack, view)
+async def _verify(target: Target, view: ProgressView) -> pb.VerifyStoreResponse:
+    await _ready(target.stack, view)
     began = time.monotonic()
-    async with open_channel(address) as channel:
+    async with target.open() as channel:
         call = fetcher_service_pb2_grpc.FetcherServiceStub(channel).VerifyStore(
             pb.VerifyStoreRequest(), timeout=VERIFY_S
         )
@@ -166,8 +162,8 @@ async def _verify(address: str, stack: Stack | None, view: ProgressView) -> pb.V
             async for state in call:
                 view.stepped(_check_step(state, time.monotonic() - began))
         except grpc.aio.AioRpcError as error:
-            _check(stack)
-            raise from_call(error, f"fetcher at {address}") from None
+            _check(target.stack)
+            raise from_call(error, f"fetcher at {target.address}") from None
         finally:
             call.cancel()
     if state is None or not state.done:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from services.cli import exits
 from services.cli.intake import Intake, IntakeRules, sessions_in
-from services.cli.stack import Stack
 from services.cli.store import find_store, print_market
+from services.cli.target import Target
 from services.fetcher.source import SessionBars
 from services.fetcher.store.file import StoreFile
 from services.fetcher.store.layout import DamagedRowError, stored_place
@@ -55,18 +55,17 @@ class ImportRequest:
     partial: bool
 
 
-def run_export(address: str, stack: Stack | None, request: ExportRequest) -> int:
+def run_export(target: Target, request: ExportRequest) -> int:
     """Write bars of the store, and the splits beside them; return the exit code.
 
     Args:
-        address: of the fetcher whose store it is, which may be at work meanwhile.
-        stack: the processes behind it if they are ours.
+        target: the fetcher whose store it is, which may be at work meanwhile.
         request: what, and where to.
 
     Raises:
         TechnicError: there is no store here, or nothing in it that was asked for; a file cannot be written.
     """
-    found = find_store(address, stack)
+    found = find_store(target)
     count, sessions = export_store(Path(found.path), request)
     print_market(simulated=found.simulated)
     print(f"{count:,} raw bars of {len(sessions):,} sessions, {sessions[0]} to {sessions[-1]}: {request.out}")
@@ -149,7 +148,7 @@ def _asked(symbol: str, wanted: tuple[str, ...]) -> bool:
     return not wanted or symbol in wanted
 
 
-def run_import(address: str, stack: Stack | None, request: ImportRequest) -> int:
+def run_import(target: Target, request: ImportRequest) -> int:
     """Take sessions of files into the store, whole ones only, and their splits; return the exit code.
 
     Arguments as of `run_export`.
@@ -158,7 +157,7 @@ def run_import(address: str, stack: Stack | None, request: ImportRequest) -> int
         TechnicError: there is no store here; a file is absent or not what it should be; a session has suspiciously few
             symbols. What came before it stays.
     """
-    found = find_store(address, stack)
+    found = find_store(target)
     if request.splits is not None and not request.splits.is_file():
         raise LocalDataError(f"--splits {request.splits} does not exist")
     beside = splits_beside(request.path)

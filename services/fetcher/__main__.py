@@ -37,6 +37,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
     from services.fetcher.symbols import SymbolIndex
     from services.fetcher.warming import WarmPlan
     from services.market.scoring import ScoringConfig
+    from services.rpc.listening import server_access
     from services.rpc.metrics import Metrics
     from services.rpc.serve import ServerSpec
 
@@ -74,6 +75,7 @@ async def compose(settings: FetcherSettings) -> "AsyncIterator[ServerSpec]":
             ("technic.v1.FetcherService",),
             warm,
             metrics=metrics,
+            access=server_access(settings),
         )
     finally:
         await bars.close()

@@ -29,15 +29,17 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
     from services.gateway.scan_metrics import ScanMetrics
     from services.gateway.servicer import GatewayServicer
     from services.market.scoring import ScoringConfig
-    from services.rpc.channel import open_channel
+    from services.rpc.channel import open_channel, peer_access
+    from services.rpc.listening import server_access
     from services.rpc.metrics import Metrics
     from services.rpc.serve import ServerSpec
     from technic.v1 import gateway_service_pb2_grpc
 
+    peers = peer_access(settings)
     async with (
-        open_channel(settings.fetcher_address) as fetcher,
-        open_channel(settings.scorer_address) as scorer,
-        open_channel(settings.inference_address) as inference,
+        open_channel(settings.fetcher_address, peers) as fetcher,
+        open_channel(settings.scorer_address, peers) as scorer,
+        open_channel(settings.inference_address, peers) as inference,
     ):
         terms = {
             "alpha_5": ModelTerms(
@@ -77,6 +79,7 @@ async def compose(settings: GatewaySettings) -> "AsyncIterator[ServerSpec]":
             warm,
             drain=tools.closing.begin,
             metrics=metrics,
+            access=server_access(settings),
         )
 
 

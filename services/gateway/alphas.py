@@ -13,8 +13,9 @@ from services.gateway.exchange import SERVICE, StreamExchange, UnaryExchange
 from services.gateway.models import Model, ModelTerms
 from services.gateway.scored import Predictions
 from services.market.errors import ModelUnusableError
-from services.rpc.channel import ask, left_once_connected
+from services.rpc.asking import ask, left_once_connected
 from services.rpc.logs import scan_metadata
+from services.rpc.status import from_peer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +47,7 @@ class InferenceClient:
         Raises:
             TechnicError: the server does not answer, or does not have a model, or its description is not enough.
         """
-        answers = await ask(self._channel, SERVICE, within_s, self._describe)
+        answers = await ask(self._channel, SERVICE, within_s, self._describe, from_peer)
         described = zip(self._terms.items(), answers, strict=True)
         return tuple(Model.from_metadata(role, terms, answer) for (role, terms), answer in described)
 

@@ -12,9 +12,9 @@ import numpy as np
 from services.gateway.universe import Attributes, FetchPlan, Listing
 from services.market.errors import MalformedAnswerError
 from services.market.vocabulary import SymbolType
-from services.rpc.channel import ask, left_once_connected
+from services.rpc.asking import ask, left_once_connected
 from services.rpc.logs import scan_metadata
-from services.rpc.status import from_call
+from services.rpc.status import from_peer
 from services.rpc.wire import flags_from_bytes, matrix_from_bytes, omission_from_message, regime_from_message
 from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc, scorer_service_pb2, scorer_service_pb2_grpc
 
@@ -161,7 +161,7 @@ class FetcherClient:
             )
             return answer
 
-        answer = await ask(self._channel, "fetcher", within_s, call)
+        answer = await ask(self._channel, "fetcher", within_s, call, from_peer)
         if not answer.version or answer.version != known_version:
             known = _attributes(answer)
             self._version, self._attributes = answer.version, known
@@ -230,7 +230,7 @@ class ScorerClient:
                 elif kind == "summary":
                     return Scoring(regime_from_message(event.summary.regime), _fetch_state(event.summary.fetch))
         except grpc.aio.AioRpcError as error:
-            raise from_call(error, "scorer") from None
+            raise from_peer(error, "scorer") from None
         finally:
             call.cancel()
         raise MalformedAnswerError("the scorer ended its answer without a summary")

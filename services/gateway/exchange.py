@@ -11,7 +11,7 @@ import grpc
 from inference import open_inference_grpc_pb2 as oip
 from services.market.errors import BudgetSpentError, ModelUnusableError, TechnicError
 from services.rpc.logs import scan_metadata
-from services.rpc.status import from_call
+from services.rpc.status import from_peer
 
 if TYPE_CHECKING:
     from inference.open_inference_grpc_pb2_grpc import GRPCInferenceServiceStub
@@ -63,7 +63,7 @@ class StreamExchange:
                 await self._call.done_writing()
             await self._reader
         except grpc.aio.AioRpcError as error:
-            failure = from_call(error, SERVICE)
+            failure = from_peer(error, SERVICE)
             if type(failure) is TechnicError:
                 failure = self._unnamed(failure)
             raise failure from None
@@ -109,7 +109,7 @@ class UnaryExchange:
         try:
             found = await asyncio.gather(*self._calls.values())
         except grpc.aio.AioRpcError as error:
-            raise from_call(error, SERVICE) from None
+            raise from_peer(error, SERVICE) from None
         return dict(zip(self._calls, found, strict=True))
 
     async def cancel(self) -> None:

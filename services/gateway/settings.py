@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.rpc.settings import ServiceSettings
+from services.rpc.peer_settings import PeerSettings
 
 _FACTOR = r"[a-z][a-z0-9_]*(@[1-9][0-9]{0,8})?"
 Features = Annotated[
@@ -20,10 +20,11 @@ Input = Annotated[str, Field(min_length=1, description="Name of the tensor of it
 Output = Annotated[str, Field(min_length=1, description="Name of its tensor of alphas, FP32 or FP64 [rows].")]
 
 
-class GatewaySettings(ServiceSettings):
+class GatewaySettings(PeerSettings):
     """Settings of the gateway: where the other services are, how it speaks with a model, how many scans may run."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+    PEER_ADDRESSES = ("fetcher_address", "scorer_address", "inference_address")
 
     address: str = Field(default="127.0.0.1:50051", description="Address to listen on: host:port or unix:/path.")
     fetcher_address: str = Field(default="127.0.0.1:50052", description="Address of the fetcher.")

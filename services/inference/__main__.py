@@ -31,6 +31,7 @@ async def compose(settings: InferenceSettings) -> "AsyncIterator[ServerSpec]":
     from services.inference.repository import ModelRepository
     from services.inference.servicer import InferenceServicer
     from services.inference.watch import watch
+    from services.rpc.listening import server_access
     from services.rpc.metrics import Metrics
     from services.rpc.serve import ServerSpec
 
@@ -51,7 +52,16 @@ async def compose(settings: InferenceSettings) -> "AsyncIterator[ServerSpec]":
             await pool.run(repository.load_all)
 
         follow = partial(watch, repository)
-        yield ServerSpec("inference", settings.address, register, (SERVICE,), warm, follow, metrics=metrics)
+        yield ServerSpec(
+            "inference",
+            settings.address,
+            register,
+            (SERVICE,),
+            warm,
+            follow,
+            metrics=metrics,
+            access=server_access(settings),
+        )
 
 
 def main() -> None:

@@ -21,6 +21,9 @@ class InferenceSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="INFERENCE_")
 
     address: str = Field(default="127.0.0.1:50054", description="Address to listen on: host:port or unix:/path.")
+    request_mb: int = Field(
+        default=4, ge=1, le=256, description="Largest request message, in MB of 2^20 bytes: 4,096 rows of 200 columns."
+    )
     models_path: Path = Field(
         default=_shipped_models(),
         description="Folder of models: <name>/<version>/{model.ubj, card.json}; followed while the service runs.",

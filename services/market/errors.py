@@ -74,7 +74,7 @@ class MalformedAnswerError(TechnicError):
 
 
 class LocalDataError(TechnicError):
-    """A local file of bars is absent, unreadable or not bars."""
+    """A local file is absent, unreadable, or not what it should be: bars, splits, tokens, certificates."""
 
     reason = "LOCAL_DATA"
 
@@ -83,6 +83,24 @@ class CalendarEndedError(TechnicError):
     """The clock shows a day that this version's trading calendar does not cover."""
 
     reason = "CALENDAR_ENDED"
+
+
+class TokenRefusedError(TechnicError):
+    """A call without a token, or with one that is unknown or has expired: nobody is told which."""
+
+    reason = "TOKEN_REFUSED"
+
+
+class RoleRefusedError(TechnicError):
+    """A call with a good token of a role that may not make it."""
+
+    reason = "ROLE_REFUSED"
+
+
+class PeerRefusedError(TechnicError):
+    """A service was refused by another one: its own token, not that of its caller, is the fault."""
+
+    reason = "PEER_REFUSED"
 
 
 class ServiceUnavailableError(TechnicError):

@@ -1,25 +1,28 @@
-"""Channels to other services, and how long a call waits for a service that is starting again."""
+"""Channels to other services."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from services.market.errors import ServiceUnavailableError
+from services.market.errors import InvalidRequestError
+from services.rpc.credentials import ChannelTls, KeyPair, channel_credentials
 from services.rpc.keepalive import client_options
-from services.rpc.status import from_call
+from services.rpc.network import is_local
+from services.rpc.token_channel import TokenChannel
+from services.rpc.tokens import watch_token
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.rpc.peer_settings import PeerSettings
 
 FRAME_BYTES = 4 * 1024 * 1024
 """Bytes of an HTTP/2 frame: a block of bars is one, not two hundred."""
 LONGEST_BACKOFF_MS: Final = 500
 """Milliseconds, a fifth more or less, between two tries to connect."""
-CONNECT_S: Final = 1.0
-"""Seconds that a service which is not connected gets to be there: the longest pause before it is tried again, twice."""
-TRIES: Final = 3
-"""How often at most a call is made that another server may answer in place of one that is going."""
 OPTIONS = (
     # A replica that died is found by pings, and work spreads over all replicas behind one name.
     *client_options(),
@@ -33,51 +36,53 @@ OPTIONS = (
 )
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
-    """Open a channel to `address` (host:port, unix:/path or dns:///name:port); it connects with the first call."""
-    return grpc.aio.insecure_channel(address, options=OPTIONS)
+@dataclass(frozen=True, slots=True)
+class PeerAccess:
+    """How to reach servers that want more than a connection.
+
+    Attributes:
+        tls: what to speak TLS with; None for plaintext.
+        token: gives the token to send, anew for each call; None for no token.
+        insecure_network: whether the token may go to other machines in plaintext.
+    """
+
+    tls: ChannelTls | None = None
+    token: Callable[[], str] | None = field(default=None, repr=False)
+    insecure_network: bool = False
 
 
-async def connected(channel: grpc.aio.Channel, within_s: float = CONNECT_S) -> bool:
-    """Wait until a channel is connected; False if it was not within `within_s`, CONNECT_S at most."""
-    if (state := channel.get_state(try_to_connect=True)) is grpc.ChannelConnectivity.READY:
-        return True
-    try:
-        async with asyncio.timeout(min(within_s, CONNECT_S)):
-            while state is not grpc.ChannelConnectivity.READY:
-                await channel.wait_for_state_change(state)
-                state = channel.get_state(try_to_connect=True)
-    except TimeoutError:
-        return False
-    return True
+def open_channel(address: str, access: PeerAccess | None = None) -> grpc.aio.Channel:
+    """Open a channel to `address` (host:port, unix:/path or dns:///name:port); it connects with the first call.
 
-
-async def left_once_connected(channel: grpc.aio.Channel, within_s: float) -> float:
-    """Wait as `connected` does, and return what is left of `within_s` for a call, connected or not."""
-    until = asyncio.get_running_loop().time() + within_s
-    await connected(channel, within_s)
-    return max(0.0, until - asyncio.get_running_loop().time())
-
-
-async def ask(channel: grpc.aio.Channel, service: str, within_s: float, call: Callable[[float], Awaitable[T]]) -> T:
-    """Make a call that may be made twice, and make it again if the server was going and another one is there.
-
-    Args:
-        channel: that it goes over.
-        service: name of the called service, for errors.
-        within_s: seconds that it may take in all.
-        call: makes it, within the seconds that it is given.
+    Without `access` it speaks plaintext, and sends no token.
 
     Raises:
-        TechnicError: what the service raised, or that it cannot be reached.
+        InvalidRequestError: the token would go to another machine in plaintext, and nobody allowed that.
+        LocalDataError: a file for TLS is of no use.
     """
-    until = asyncio.get_running_loop().time() + within_s
-    for attempt in range(1, TRIES + 1):
-        there = await connected(channel, until - asyncio.get_running_loop().time())
-        try:
-            return await call(max(0.0, until - asyncio.get_running_loop().time()))
-        except grpc.aio.AioRpcError as error:
-            failure = from_call(error, service)
-            if attempt == TRIES or not there or not isinstance(failure, ServiceUnavailableError):
-                raise failure from None
-    raise AssertionError  # pragma: no cover  # the last attempt returns or raises
+    if access is None:
+        return grpc.aio.insecure_channel(address, options=OPTIONS)
+    if access.tls is None:
+        if access.token and not access.insecure_network and not is_local(address):
+            raise InvalidRequestError(f"the token would go to {address} in plaintext: use TLS, or --insecure-network")
+        channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+    else:
+        name = [("grpc.ssl_target_name_override", access.tls.name)] if access.tls.name else []
+        channel = grpc.aio.secure_channel(address, channel_credentials(access.tls), options=[*OPTIONS, *name])
+    return channel if access.token is None else TokenChannel(channel, access.token)
+
+
+def peer_access(settings: PeerSettings) -> PeerAccess:
+    """Return what a service's settings say of those that it calls.
+
+    Raises:
+        LocalDataError: the file of the token holds none.
+    """
+    tls = None
+    if settings.peer_ca_path:
+        pair = None
+        if settings.peer_cert_path and settings.peer_key_path:
+            pair = KeyPair(settings.peer_cert_path, settings.peer_key_path)
+        tls = ChannelTls(settings.peer_ca_path, pair, settings.peer_name)
+    token = watch_token(settings.peer_token_path) if settings.peer_token_path else None
+    return PeerAccess(tls, token, settings.insecure_network)

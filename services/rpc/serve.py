@@ -20,6 +20,7 @@ from services.rpc.channel import FRAME_BYTES
 from services.rpc.checks import HealthServicer
 from services.rpc.interceptors import CallInterceptor
 from services.rpc.keepalive import server_options
+from services.rpc.listening import UNPROTECTED, ServerAccess
 from services.rpc.metrics import Metrics
 
 UNAVAILABLE_EXIT = 69
@@ -47,6 +48,7 @@ class ServerSpec:
         drain: is told at a stop within how many seconds calls in flight have to end.
         metrics: counts the calls, and is served as long as the server runs.
         drain_s: those seconds; what is still there then is cut.
+        access: what is demanded of callers: TLS, tokens, sizes.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ServerSpec:
     drain: Callable[[float], None] | None = None
     metrics: Metrics | None = None
     drain_s: float = DRAIN_S
+    access: ServerAccess = UNPROTECTED
 
 
 class RunningServer:
@@ -75,9 +78,13 @@ class RunningServer:
         return f"RunningServer({self._spec.name} on {self.address})"
 
     def register(self) -> None:
-        """Add the service, health (NOT_SERVING yet) and reflection (v1 and v1alpha) to the server."""
+        """Add the service, health (NOT_SERVING yet) and, if wanted, reflection (v1 and v1alpha) to the server."""
         self._spec.register(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if self._spec.access.reflection:
+            self._register_reflection()
+
+    def _register_reflection(self) -> None:
         names = (*self._spec.service_names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         servicer = reflection.aio.ReflectionServicer(names)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
@@ -142,15 +149,26 @@ async def start(spec: ServerSpec) -> RunningServer:
     """Listen, warm up, and say ready.
 
     Raises:
+        InvalidRequestError: it would listen in plaintext to other machines.
+        LocalDataError: a file of tokens or certificates is of no use.
         ServiceUnavailableError: the address cannot be listened on.
         TechnicError: warming up failed; the server is stopped again.
     """
     server = grpc.aio.server(
-        interceptors=[*([spec.metrics.interceptor()] if spec.metrics else ()), CallInterceptor()],
-        options=[("grpc.so_reuseport", 0), ("grpc.http2.max_frame_size", FRAME_BYTES), *server_options()],
+        interceptors=[
+            *([spec.metrics.interceptor()] if spec.metrics else ()),
+            CallInterceptor(),
+            *spec.access.interceptors(),
+        ],
+        options=[
+            ("grpc.so_reuseport", 0),
+            ("grpc.http2.max_frame_size", FRAME_BYTES),
+            *server_options(),
+            *spec.access.options(),
+        ],
     )
     try:
-        port = server.add_insecure_port(spec.address)
+        port = spec.access.listen(server, spec.address)
     except RuntimeError:
         raise ServiceUnavailableError(
             f"the {spec.name} cannot listen on {spec.address}: is the port in use? Choose another address."

@@ -17,8 +17,11 @@ CODES: dict[type[TechnicError], int] = {
     errors.ConfigMismatchError: code_pb2.FAILED_PRECONDITION,
     errors.LocalDataError: code_pb2.FAILED_PRECONDITION,
     errors.CalendarEndedError: code_pb2.FAILED_PRECONDITION,
+    errors.PeerRefusedError: code_pb2.FAILED_PRECONDITION,
     errors.ProviderAuthError: code_pb2.UNAUTHENTICATED,
+    errors.TokenRefusedError: code_pb2.UNAUTHENTICATED,
     errors.ProviderPlanError: code_pb2.PERMISSION_DENIED,
+    errors.RoleRefusedError: code_pb2.PERMISSION_DENIED,
     errors.ProviderRateLimitedError: code_pb2.RESOURCE_EXHAUSTED,
     errors.OverloadedError: code_pb2.RESOURCE_EXHAUSTED,
     errors.ProviderUnavailableError: code_pb2.UNAVAILABLE,
@@ -28,6 +31,14 @@ CODES: dict[type[TechnicError], int] = {
 }
 """Code of every error that may cross the wire. What is not here is INTERNAL, and its text stays in the log."""
 
+_TOO_LARGE = "SERVER: Received message larger than max"
+_CURES = {
+    "WRONG_VERSION_NUMBER": "it speaks plaintext, and was called with TLS",
+    "Hostname Verification": "its certificate is for another name",
+    "Tls handshake failed": "its certificate is not from the authority that is trusted here",
+    # A server that wants TLS hangs up on plaintext, as it does on a client without the certificate that it wants.
+    "Socket closed": "it hung up. Is it running, and does it want TLS, or a client's certificate?",
+}
 _BY_REASON = {kind.reason: kind for kind in CODES}
 _INTERNAL = status_pb2.Status(code=code_pb2.INTERNAL, message="internal error")
 
@@ -69,8 +80,26 @@ def from_call(error: grpc.aio.AioRpcError, service: str) -> TechnicError:
     # CANCELLED is not of our own cancel, which raises CancelledError: a server that is going says it to a call that
     # came in the moment when it stopped.
     if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
-        return errors.ServiceUnavailableError(f"the {service} cannot be reached: is it running?")
+        return errors.ServiceUnavailableError(f"the {service} cannot be reached: {why_unreachable(error)}")
+    if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in (error.details() or ""):
+        return errors.InvalidRequestError(f"the request is larger than the {service} takes: {error.details()}")
     return TechnicError(f"the {service} failed with {code.name}: see its log")
+
+
+def from_peer(error: grpc.aio.AioRpcError, service: str) -> TechnicError:
+    """Do as `from_call`, for a service that calls another: refused is then the service, not who called it."""
+    failure = from_call(error, service)
+    if isinstance(failure, errors.TokenRefusedError | errors.RoleRefusedError):
+        return errors.PeerRefusedError(
+            f"the {service} refuses the token of the service that calls it: see that one's setting PEER_TOKEN_PATH"
+        )
+    return failure
+
+
+def why_unreachable(error: grpc.aio.AioRpcError) -> str:
+    """Say what to look at, by what gRPC says of a connection that could not be made."""
+    details = error.details() or ""
+    return next((cure for sign, cure in _CURES.items() if sign in details), "is it running?")
 
 
 def _details(status: status_pb2.Status) -> tuple[type[TechnicError] | None, float | None]:

@@ -22,7 +22,8 @@ async def compose(settings: ScorerSettings) -> "AsyncIterator[ServerSpec]":
     import grpc
 
     from services.market.scoring import ScoringConfig
-    from services.rpc.channel import open_channel
+    from services.rpc.channel import open_channel, peer_access
+    from services.rpc.listening import server_access
     from services.rpc.metrics import Metrics
     from services.rpc.serve import ServerSpec
     from services.scorer.bars import BarClient
@@ -34,7 +35,7 @@ async def compose(settings: ScorerSettings) -> "AsyncIterator[ServerSpec]":
 
     engine = FactorEngine(ScoringConfig.load())
     with ThreadPoolExecutor(settings.threads, "factors") as pool:
-        async with open_channel(settings.fetcher_address) as channel:
+        async with open_channel(settings.fetcher_address, peer_access(settings)) as channel:
             remembered = RememberedScorings(settings.cache_mb * 1_000_000)
             servicer = ScorerServicer(UniverseScorer(engine, BarClient(channel), pool, remembered))
 
@@ -44,8 +45,15 @@ async def compose(settings: ScorerSettings) -> "AsyncIterator[ServerSpec]":
             async def warm() -> None:
                 await asyncio.get_running_loop().run_in_executor(pool, engine.warm)
 
-            metrics = Metrics("scorer", settings.metrics_address)
-            yield ServerSpec("scorer", settings.address, register, ("technic.v1.ScorerService",), warm, metrics=metrics)
+            yield ServerSpec(
+                "scorer",
+                settings.address,
+                register,
+                ("technic.v1.ScorerService",),
+                warm,
+                metrics=Metrics("scorer", settings.metrics_address),
+                access=server_access(settings),
+            )
 
 
 def main() -> None:

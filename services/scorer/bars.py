@@ -11,9 +11,9 @@ import grpc
 from services.market.errors import MalformedAnswerError
 from services.market.omission import Omission
 from services.market.panel import Panel
-from services.rpc.channel import left_once_connected
+from services.rpc.asking import left_once_connected
 from services.rpc.logs import scan_metadata
-from services.rpc.status import from_call
+from services.rpc.status import from_peer
 from services.rpc.wire import omission_from_message, panel_from_block
 from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc
 
@@ -114,7 +114,7 @@ class BarClient:
                 elif kind == "summary":
                     return FetchEnd(event.summary)
         except grpc.aio.AioRpcError as error:
-            raise from_call(error, "fetcher") from None
+            raise from_peer(error, "fetcher") from None
         finally:
             call.cancel()
         raise MalformedAnswerError("the fetcher ended its answer without a summary")

@@ -3,13 +3,14 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.rpc.settings import ServiceSettings
+from services.rpc.peer_settings import PeerSettings
 
 
-class ScorerSettings(ServiceSettings):
+class ScorerSettings(PeerSettings):
     """Settings of the scorer: where bars come from. NUMBA_CACHE_DIR moves the compiled kernels."""
 
     model_config = SettingsConfigDict(env_prefix="SCORER_")
+    PEER_ADDRESSES = ("fetcher_address",)
 
     address: str = Field(default="127.0.0.1:50053", description="Address to listen on: host:port or unix:/path.")
     fetcher_address: str = Field(default="127.0.0.1:50052", description="Address of the fetcher.")

@@ -8,6 +8,7 @@ import pytest
 from services.cli.answer import ScanStart, ScanStep
 from services.cli.client import scan_universe
 from services.cli.options import ScanRequest
+from services.cli.target import Target
 from services.market import errors
 from tests.cli import scripted
 from tests.cli.conftest import Gateway
@@ -33,7 +34,7 @@ class Watcher:
 
 async def test_a_scan_is_told_as_it_goes_and_reported_at_the_end(gateway: Gateway) -> None:
     watcher = Watcher()
-    report = await scan_universe(gateway.address, ScanRequest(), watcher)
+    report = await scan_universe(Target(gateway.address), ScanRequest(), watcher)
     assert [start.requested_count for start in watcher.starts] == [5]
     assert [step.stage for step in watcher.steps] == ["fetch", "fetch", "score", "rank"]
     assert [(row.rank, row.symbol) for row in report.rows] == [(1, "AAA"), (2, "BRK.B"), (3, "ZZZ")]
@@ -41,35 +42,35 @@ async def test_a_scan_is_told_as_it_goes_and_reported_at_the_end(gateway: Gatewa
 
 
 async def test_provisional_rows_are_no_rows_of_the_report(gateway: Gateway) -> None:
-    report = await scan_universe(gateway.address, ScanRequest(("EMPTY",)), Watcher())
+    report = await scan_universe(Target(gateway.address), ScanRequest(("EMPTY",)), Watcher())
     assert report.rows == ()
 
 
 @pytest.mark.parametrize("reason", sorted(scripted.ERRORS))
 async def test_the_gateways_errors_arrive_as_they_were_raised(gateway: Gateway, reason: str) -> None:
     with pytest.raises(type(scripted.ERRORS[reason]), match="it is so") as caught:
-        await scan_universe(gateway.address, ScanRequest((reason,)), Watcher())
+        await scan_universe(Target(gateway.address), ScanRequest((reason,)), Watcher())
     assert caught.value.reason == reason
 
 
 async def test_an_answer_without_a_result_is_an_error(gateway: Gateway) -> None:
     with pytest.raises(errors.ServiceUnavailableError, match="without a result"):
-        await scan_universe(gateway.address, ScanRequest(("CUT",)), Watcher())
+        await scan_universe(Target(gateway.address), ScanRequest(("CUT",)), Watcher())
 
 
 async def test_a_gateway_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(errors.ServiceUnavailableError, match="nowhere"):
-        await scan_universe(f"unix:{tmp_path}/nowhere", ScanRequest(), Watcher())
+        await scan_universe(Target(f"unix:{tmp_path}/nowhere"), ScanRequest(), Watcher())
 
 
 async def test_a_gateway_that_never_answers_is_given_up_after_the_budget(gateway: Gateway) -> None:
     with pytest.raises(errors.BudgetSpentError):
-        await scan_universe(gateway.address, ScanRequest(("HANG",), budget_s=0.1), Watcher(), grace_s=0.1)
+        await scan_universe(Target(gateway.address), ScanRequest(("HANG",), budget_s=0.1), Watcher(), grace_s=0.1)
 
 
 async def test_cancelling_ends_the_scan_at_the_gateway(gateway: Gateway) -> None:
     watcher = Watcher()
-    scan = asyncio.create_task(scan_universe(gateway.address, ScanRequest(("HANG",)), watcher))
+    scan = asyncio.create_task(scan_universe(Target(gateway.address), ScanRequest(("HANG",)), watcher))
     async with asyncio.timeout(5):
         await watcher.moving.wait()
         scan.cancel()

@@ -10,6 +10,7 @@ import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from services.cli.health import CALL_FAILED, CONNECTION_FAILED, NOT_SERVING, SERVING, becomes_serving, probe
+from services.cli.target import Target
 from tests.cli.conftest import Gateway, Technic
 from tests.cli.scripted import SERVICE
 
@@ -40,32 +41,32 @@ async def mute(tmp_path: Path) -> AsyncIterator[str]:
 
 @pytest.mark.parametrize("service", ["", SERVICE])
 async def test_a_ready_server_is_serving(gateway: Gateway, service: str) -> None:
-    assert await probe(gateway.address, service, 5.0) == (SERVING, "SERVING")
+    assert await probe(Target(gateway.address), service, 5.0) == (SERVING, "SERVING")
 
 
 async def test_a_warming_server_is_not_serving(warming: tuple[str, health.aio.HealthServicer]) -> None:
-    assert await probe(warming[0], "", 5.0) == (NOT_SERVING, "NOT_SERVING")
+    assert await probe(Target(warming[0]), "", 5.0) == (NOT_SERVING, "NOT_SERVING")
 
 
 async def test_a_service_it_does_not_have_fails_the_call(gateway: Gateway) -> None:
-    code, text = await probe(gateway.address, "no.such.Service", 5.0)
+    code, text = await probe(Target(gateway.address), "no.such.Service", 5.0)
     assert code == CALL_FAILED
     assert "no.such.Service" in text
 
 
 async def test_a_server_without_health_checks_fails_the_call(mute: str) -> None:
-    assert (await probe(mute, "", 5.0))[0] == CALL_FAILED
+    assert (await probe(Target(mute), "", 5.0))[0] == CALL_FAILED
 
 
 async def test_nobody_there_is_no_connection(tmp_path: Path) -> None:
-    assert (await probe(f"unix:{tmp_path}/nobody", "", 5.0))[0] == CONNECTION_FAILED
+    assert (await probe(Target(f"unix:{tmp_path}/nobody"), "", 5.0))[0] == CONNECTION_FAILED
 
 
 async def test_one_who_takes_connections_and_says_nothing_is_no_connection(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(f"{tmp_path}/silent")
         silent.listen()
-        assert (await probe(f"unix:{tmp_path}/silent", "", 0.2))[0] == CONNECTION_FAILED
+        assert (await probe(Target(f"unix:{tmp_path}/silent"), "", 0.2))[0] == CONNECTION_FAILED
 
 
 async def test_becoming_ready_is_noticed(warming: tuple[str, health.aio.HealthServicer]) -> None:

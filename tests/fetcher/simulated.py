@@ -12,10 +12,11 @@ from services.simulator.api import Terms, create_app
 from services.simulator.market import Market
 from services.simulator.plans import PLANS
 from services.simulator.serve import serving
+from tests.canary import PROVIDER_KEY
 
 SESSION = date(2025, 9, 30)
+CANARY = PROVIDER_KEY
 EVENING = datetime(2025, 9, 30, 20, tzinfo=NEW_YORK)
-CANARY = "canary-KEY-5a1f"
 GROUPED, HISTORY, DETAILS, SPLITS = "/v2/aggs/grouped", "/v2/aggs/ticker", "/v3/reference/tickers/", "/stocks/v1/splits"
 LISTINGS, SNAPSHOT = "/v3/reference/tickers", "/v2/snapshot"
 

@@ -17,10 +17,11 @@ from services.simulator.cache import Folder
 from services.simulator.market import Market, MarketSpec, generate
 from services.simulator.plans import PLANS
 from services.simulator.serve import serving
+from tests.canary import PROVIDER_KEY
 
+KEY = PROVIDER_KEY
 END = date(2025, 9, 30)
 AFTER_CLOSE = datetime(2025, 9, 30, 20, tzinfo=NEW_YORK)
-KEY = "the-key"
 
 
 @dataclass(slots=True)

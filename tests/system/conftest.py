@@ -28,8 +28,9 @@ from services.simulator.plans import PLANS
 from services.simulator.serve import serving
 from technic.v1 import gateway_service_pb2 as pb
 from technic.v1 import gateway_service_pb2_grpc
+from tests.canary import PROVIDER_KEY
 
-KEY = "a-canary-key"
+KEY = PROVIDER_KEY
 CLOCK = "2025-09-30T20:00"
 SYMBOLS = 300
 ALONE: dict[str, Any] = {"details": False, "warm_sessions": 0, "warm_at": ""}

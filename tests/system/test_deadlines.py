@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from services.cli import health
 from services.cli.store import run_status, run_sync, run_verify
+from services.cli.target import Target
 from services.market.sessions import sessions_ending
 from services.rpc.channel import open_channel
 from services.simulator.market import Market
@@ -124,10 +125,10 @@ async def test_commands_about_the_store_and_health_checks_have_deadlines(audited
     relay = audited.relays["fetcher"]
     before = len(relay.calls)
     for run in (
-        lambda: run_sync(relay.address, None, "", 300),
-        lambda: run_status(relay.address, None, 300),
-        lambda: run_verify(relay.address, None),
-        lambda: asyncio.run(health.probe(relay.address, "", 5.0)),
+        lambda: run_sync(Target(relay.address), "", 300),
+        lambda: run_status(Target(relay.address), 300),
+        lambda: run_verify(Target(relay.address)),
+        lambda: asyncio.run(health.probe(Target(relay.address), "", 5.0)),
         lambda: asyncio.run(health.becomes_serving(relay.address)),
     ):
         await asyncio.to_thread(run)

@@ -15,7 +15,7 @@ from services.rpc.status import from_call
 from services.simulator.market import Market
 from technic.v1 import gateway_service_pb2 as pb
 from technic.v1 import vocabulary_pb2
-from tests.system.conftest import Scan, Stack, running, simulated, simulated_settings
+from tests.system.conftest import KEY, Scan, Stack, running, simulated, simulated_settings
 
 BUDGET_SPENT = vocabulary_pb2.OmissionReason.OMISSION_REASON_BUDGET_SPENT
 SLOW_S = 0.05
@@ -49,12 +49,12 @@ def fetching(event: pb.ScanUniverseResponse) -> bool:
 
 async def test_a_wrong_key_is_unauthenticated_and_stays_secret(market: Market, tmp_path: Path) -> None:
     async with simulated(market) as url:
-        settings = simulated_settings(url, MASSIVE_API_KEY="wrong-canary")
+        settings = simulated_settings(url, MASSIVE_API_KEY=f"wrong-{KEY}")
         async with running(tmp_path, settings) as stack:
             code, reason, text = await failure(stack)
     assert (code, reason) == (grpc.StatusCode.UNAUTHENTICATED, "PROVIDER_AUTH")
     assert "key" in text
-    assert "wrong-canary" not in text
+    assert KEY not in text
 
 
 async def test_a_provider_that_cannot_be_reached_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from services.cli.answer import ScanStart, ScanStep
 from services.cli.client import scan_universe
 from services.cli.options import ScanRequest
+from services.cli.target import Target
 from services.rpc.channel import open_channel
 from services.simulator.market import Market
 from technic.v1 import gateway_service_pb2 as pb
@@ -98,7 +99,7 @@ async def test_the_command_finds_the_other_gateway(fleet: Fleet) -> None:
     async def loop() -> int:
         count = 0
         while not ended.is_set():
-            await scan_universe(fleet.address("gateway"), request, Silent())
+            await scan_universe(Target(fleet.address("gateway")), request, Silent())
             count += 1
         return count
 

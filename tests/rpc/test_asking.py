@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from services.market.errors import InvalidRequestError, ServiceUnavailableError
-from services.rpc import channel as channels
-from services.rpc.channel import ask, connected, open_channel
+from services.rpc.asking import CONNECT_S, ask, connected
+from services.rpc.channel import LONGEST_BACKOFF_MS, open_channel
 from services.rpc.serve import RunningServer, ServerSpec, start
 
 METHOD = "/test.Test/Answer"
@@ -113,8 +113,8 @@ async def test_nobody_is_waited_for_no_longer_than_the_call_may_take(tmp_path: P
         loop = asyncio.get_running_loop()
         began = loop.time()
         assert not await connected(channel, 0.05)
-        assert loop.time() - began < channels.CONNECT_S
+        assert loop.time() - began < CONNECT_S
 
 
 def test_a_call_waits_longer_than_a_channel_before_it_connects_again() -> None:
-    assert channels.CONNECT_S * 1000 > 1.2 * channels.LONGEST_BACKOFF_MS
+    assert CONNECT_S * 1000 > 1.2 * LONGEST_BACKOFF_MS
