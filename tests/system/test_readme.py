@@ -42,8 +42,8 @@ def commands(prefix: str) -> list[str]:
 
 
 def lasting(command: str) -> bool:
-    """Tell whether a command stays, needs a provider's key or takes minutes: its own tests run those."""
-    return command.split()[1] in {"up", "data", "train", "evaluate"}
+    """Tell whether a command stays, needs a provider's key, writes files, asks on standard ports or takes minutes: its own tests run those."""
+    return command.split()[1] in {"up", "data", "train", "evaluate", "certs"} or command.endswith(" --all")
 
 
 async def run(*arguments: str) -> Ran:
