@@ -140,8 +140,9 @@ async def test_with_a_good_token_the_service_itself_answers(services: Secured, s
 async def test_a_method_that_nobody_has_is_not_told_apart_without_a_token(services: Secured) -> None:
     for token, expected in (("", StatusCode.UNAUTHENTICATED), (OPERATOR, StatusCode.UNIMPLEMENTED)):
         async with services.channel("fetcher", token) as channel:
+            nothing: Any = channel.unary_unary("/technic.v1.FetcherService/Nothing")
             with pytest.raises(grpc.aio.AioRpcError) as raised:
-                await channel.unary_unary("/technic.v1.FetcherService/Nothing")(b"", timeout=PATIENCE_S)
+                await nothing(b"", timeout=PATIENCE_S)
             assert raised.value.code() == expected
 
 
@@ -185,6 +186,7 @@ async def test_a_connection_of_the_wrong_kind_fails_with_words_that_help(service
 
 async def test_no_error_holds_the_token(services: Secured) -> None:
     async with services.channel("gateway", BAD) as channel:
+        scan: Any = channel.unary_unary("/technic.v1.GatewayService/ScanUniverse")
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await channel.unary_unary("/technic.v1.GatewayService/ScanUniverse")(b"", timeout=PATIENCE_S)
+            await scan(b"", timeout=PATIENCE_S)
     assert TOKEN not in repr(raised.value) + repr(raised.value.trailing_metadata()) + repr(services.access(BAD))
