@@ -19,8 +19,8 @@ def licence_of(package: Distribution) -> str:
     """Return a package's licence, in the words of its metadata."""
     metadata = package.metadata.json
     classified = [name.rpartition(" :: ")[2] for name in metadata.get("classifier", []) if name.startswith("License")]
-    words: str = metadata.get("license_expression") or ", ".join(classified) or metadata.get("license") or "not said"
-    first = words.strip().splitlines()[0]
+    words = metadata.get("license_expression") or ", ".join(classified) or metadata.get("license") or "not said"
+    first = str(words).strip().splitlines()[0]
     return first if len(first) <= _LONGEST else f"{first[:_LONGEST]}..."
 
 
@@ -30,7 +30,7 @@ def render() -> str:
         "# Licences of dependencies",
         "",
         "Technic itself is under the MIT licence (`LICENSE`). What it installs, from the packages' own metadata; each",
-        "image holds a part of it only, and the packages of the extra `dev` are for tests. Made by `make licences-doc`.",
+        "image holds a part of it only, and those of the extra `dev` are for tests. Made by `make licences-doc`.",
         "",
         "| package | licence |",
         "| --- | --- |",

@@ -42,7 +42,10 @@ def commands(prefix: str) -> list[str]:
 
 
 def lasting(command: str) -> bool:
-    """Tell whether a command stays, needs a provider's key, writes files, asks on standard ports or takes minutes: its own tests run those."""
+    """Tell whether a command stays, needs a provider's key or standard ports, keeps files or takes minutes.
+
+    Its own tests run those.
+    """
     return command.split()[1] in {"up", "data", "train", "evaluate", "certs"} or command.endswith(" --all")
 
 
