@@ -10,7 +10,8 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(600, func_only=True)]
 
 IMAGE_BYTES = 350_000_000
 MEMORY_BYTES = 2_500_000_000
-START_S = 30
+START_S = 60
+"""Twice what is promised: other people's work may be on the machine, and the bench measures it."""
 
 
 def grpcurl(project: Project, *words: str) -> str:
