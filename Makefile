@@ -7,7 +7,7 @@ BARS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scan test check verify bench campaign format lock models golden factors-doc clean
+.PHONY: help setup scan test check verify bench campaign format lock models golden factors-doc licences-doc clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -65,6 +65,9 @@ golden: setup ## write the golden results of the simulated market anew
 
 factors-doc: setup ## write docs/factors.md anew from the registry
 	$(BIN)/python -m tests.scorer.factors_page
+
+licences-doc: setup ## write docs/licences.md anew from what is installed
+	$(BIN)/python -m tests.licences_page
 
 clean: ## remove everything that can be made again
 	rm -rf .venv gen build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -35,6 +35,7 @@ _ROLES: Final = {
         "RepositoryIndex",
         Role.OPERATOR: "RepositoryModelLoad RepositoryModelUnload",
     },
+    "grpc.health.v1.Health": {Role.READER: "List"},
     "grpc.reflection.v1.ServerReflection": {Role.READER: "ServerReflectionInfo"},
     "grpc.reflection.v1alpha.ServerReflection": {Role.READER: "ServerReflectionInfo"},
 }
@@ -45,7 +46,7 @@ ROLES: Final[dict[str, Role]] = {
     for method in names.split()
 }
 """The role that a method needs, by its full name. What is not here, and not open, needs an operator."""
-OPEN: Final = frozenset(f"/grpc.health.v1.Health/{method}" for method in ("Check", "List", "Watch"))
+OPEN: Final = frozenset(f"/grpc.health.v1.Health/{method}" for method in ("Check", "Watch"))
 """Methods that need no token: probes have none."""
 
 _REFUSED: Final = (
