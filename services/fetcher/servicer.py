@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SYMBOL_LIMIT = 25_000
 """Symbols of one call: the 20,000 of a scan, and what the scorer adds for context."""
 LISTING_SHARE = 0.65
-"""Share of a call's time that the reference list is waited for. Its pages come one after the other; scoring takes less."""
+"""Share of a call's time that the reference list, pages one after the other, is waited for; scoring takes less."""
 
 
 class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer):
