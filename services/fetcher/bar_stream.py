@@ -199,9 +199,10 @@ class _Stream:
         listings = await self._parts.symbols.known(sessions[-1], self._patience(REASONS_WAIT_S))
         omissions: Omissions = tuple((symbol, self._parts.series.absence(symbol, listings)) for symbol in lacking)
         if len(lacking) <= self._parts.source.repair_limit:
+            until = max(self._request.until, self._request.repair_until)
             asked = await self._parts.series.lacking(lacking, sessions)
             self.plan = self.plan.repairing(asked, self._parts.source.pace)
-            found, omissions = await self._parts.series.bring(lacking, sessions, listings, self._request.until)
+            found, omissions = await self._parts.series.bring(lacking, sessions, listings, until)
             await self._send(found, window, by_symbol=True)
         if omissions:
             await self._emit(omissions)

@@ -7,6 +7,8 @@ import grpc
 
 DEFAULT_DEADLINE_S: Final = 300.0
 """Seconds that a call without a deadline may take."""
+LAST_S: Final = 0.2
+"""Seconds that the last few symbols need from here to the rows."""
 
 
 def _left(context: grpc.aio.ServicerContext[Any, Any], default_s: float) -> float:
@@ -26,3 +28,8 @@ def fetch_deadline(context: grpc.aio.ServicerContext[Any, Any], symbol_count: in
     left = _left(context, DEFAULT_DEADLINE_S)
     sending = min(0.3 * left, 0.3 + 0.0002 * symbol_count)
     return asyncio.get_running_loop().time() + left - sending
+
+
+def repair_deadline(context: grpc.aio.ServicerContext[Any, Any]) -> float:
+    """Return the loop's time at which fetching must end once all but a few symbols were sent."""
+    return deadline(context) - LAST_S

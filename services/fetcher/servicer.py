@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from services.fetcher.cache_rpcs import CacheRpcs
-from services.fetcher.deadlines import deadline, fetch_deadline
+from services.fetcher.deadlines import deadline, fetch_deadline, repair_deadline
 from services.fetcher.messages import ListColumns, outgoing, plan_message, summary_message, to_bytes
 from services.fetcher.store_rpcs import StoreRpcs
 from services.fetcher.stream_events import StreamRequest
@@ -90,6 +90,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
                 block_size=block_size(max(1, request.history_count)),
                 known_version=request.known_version,
                 include_early=request.include_early,
+                repair_until=repair_deadline(context),
             )
             as_of = self._bars.resolve(request.as_of, include_running=request.include_running)
             summary = await self._bars.stream(asked, as_of, request.history_count, emit)

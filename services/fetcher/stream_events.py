@@ -20,6 +20,8 @@ class StreamRequest:
         block_size: symbols in a block.
         known_version: that of blocks which the caller has already, so that they are left out; empty for none.
         include_early: whether blocks of the newest sessions are of use while older ones are still missing.
+        repair_until: the loop's time after which single symbols are not waited for any more, once all others were sent;
+            no earlier than `until`.
     """
 
     symbols: tuple[str, ...]
@@ -27,6 +29,7 @@ class StreamRequest:
     block_size: int
     known_version: str = ""
     include_early: bool = False
+    repair_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

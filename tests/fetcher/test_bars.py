@@ -156,6 +156,18 @@ async def test_a_symbol_without_bars_is_not_asked_for_again_by_the_next_session(
         assert source.asked["GONE"] == asked
 
 
+async def test_single_symbols_may_come_while_the_others_are_on_their_way_up(bars: Bars, source: FakeSource) -> None:
+    source.single, source.listed = ("LATE",), ("A", "LATE")
+    await stream(bars, ("A",), Sink())
+    now = asyncio.get_running_loop().time()
+    for repair_until, expected in ((0.0, ["A"]), (now + 5, ["A", "LATE"])):
+        sink = Sink()
+        request = StreamRequest(("A", "LATE"), now, 2, repair_until=repair_until)
+        await bars.stream(request, LATEST, HISTORY, sink.take)
+        assert sink.symbols == expected
+        assert sink.omissions == ({"LATE": Reason.BUDGET_SPENT} if len(expected) == 1 else {})
+
+
 async def test_more_lacking_symbols_than_the_plan_affords_are_not_asked_for(bars: Bars, source: FakeSource) -> None:
     source.repair_limit = 1
     sink = Sink()
