@@ -164,15 +164,17 @@ class _Stream:
         )
         failure = await parts.sync.wait(reachable, self._request.until, early.report)
         window = await laying
-        if all(session in parts.cache for session in completed[-parts.early_sessions :]):
+        # From here on, what lands belongs to the next stream: all blocks of this one have the same sessions.
+        missing = frozenset(session for session in completed if session not in parts.cache)
+        if missing.isdisjoint(completed[-parts.early_sessions :]):
             checked = parts.check.suspects(window.sessions, self._patience(WAIT_S))
-            window = window.suspecting(await checked)
+            window = replace(window.suspecting(await checked), missing=missing)
             lacking = await self._cut(window)
             if lacking:
                 await self._repaired(lacking, reachable, window)
         elif failure is not None:
             raise failure
-        return sum(session not in parts.cache for session in completed)
+        return len(missing)
 
     async def _cut(self, window: Window) -> Sequence[str]:
         """Send the blocks, unless the caller has them, and their version; return the symbols without any bar."""

@@ -78,8 +78,10 @@ class Blocks:
             columns = [(symbol, self._index.column_of(symbol)) for symbol in symbols]
             known = tuple(symbol for symbol, column in columns if column is not None)
             numbers = np.array([column for _, column in columns if column is not None], np.int32)
-            fetched = [session in self._cache for session in window.completed]
-            return _panel(known, numbers, self._cache.gather(window.sessions, numbers), fetched, window)
+            fetched = [session not in window.missing for session in window.completed]
+            bars = self._cache.gather(window.sessions, numbers)
+            bars[:, : len(fetched)][:, ~np.array(fetched, np.bool_)] = np.nan
+            return _panel(known, numbers, bars, fetched, window)
 
         return cut
 

@@ -1,6 +1,7 @@
 """Blocks of the sessions that came first, where the others take so long that somebody would wait."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -41,6 +42,7 @@ class EarlyBlocks:
     ) -> None:
         self._blocks = blocks
         self._cache = cache
+        self._sessions = sessions
         self._early = early_sessions(sessions, least_count)
         self._sent = False
         self._request = request
@@ -59,7 +61,8 @@ class EarlyBlocks:
         await self._emit(state)
         if not self._sent and self._is_due(state):
             self._sent = True
-            window = (await self._laying).suspecting(frozenset())
+            missing = frozenset(session for session in self._sessions if session not in self._cache)
+            window = replace((await self._laying).suspecting(frozenset()), missing=missing)
             await self._blocks.send(self._request.symbols, window, self._request.block_size, self._send)
 
     async def _send(self, panel: Panel) -> None:

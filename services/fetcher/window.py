@@ -56,6 +56,7 @@ class Window:
         running: bars of the last session if it is still running; they are in no cache.
         suspects: symbols whose restated bars are not to be trusted.
         unreachable: sessions that lie before the history of the provider's plan.
+        missing: sessions that were not there when the bars were looked at: one that comes later is in no block.
         days: (session,) int32, the sessions as days since 1970-01-01, ascending.
     """
 
@@ -64,6 +65,7 @@ class Window:
     running: RunningSession | None = None
     suspects: frozenset[str] = frozenset()
     unreachable: frozenset[date] = frozenset()
+    missing: frozenset[date] = frozenset()
     days: NDArray[np.int32] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

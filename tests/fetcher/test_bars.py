@@ -168,6 +168,25 @@ async def test_single_symbols_may_come_while_the_others_are_on_their_way_up(bars
         assert sink.omissions == ({"LATE": Reason.BUDGET_SPENT} if len(expected) == 1 else {})
 
 
+async def test_a_session_that_lands_between_two_blocks_is_in_neither(bars: Bars, source: FakeSource) -> None:
+    source.failures[SESSIONS[0]] = [ProviderUnavailableError("down")] * 100
+    landing = await FakeSource(source.index).session_bars(SESSIONS[0])
+
+    class Late(Sink):
+        async def take(self, event: Event) -> None:
+            await super().take(event)
+            if isinstance(event, Panel):
+                bars.cache.put(landing)
+
+    sink, until = Late(), asyncio.get_running_loop().time() + 0.5
+    summary = await bars.stream(StreamRequest(("A", "BB", "CCC"), until, 1), LATEST, HISTORY, sink.take)
+    assert [panel.symbols for panel in sink.panels] == [("A",), ("BB",), ("CCC",)]
+    for panel in sink.panels:
+        assert panel.session_fetched.tolist() == [False] + [True] * (HISTORY - 1)
+        assert np.isnan(panel.bars[:, 0]).all()
+    assert summary.ready_count == HISTORY - 1
+
+
 async def test_more_lacking_symbols_than_the_plan_affords_are_not_asked_for(bars: Bars, source: FakeSource) -> None:
     source.repair_limit = 1
     sink = Sink()
