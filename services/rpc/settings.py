@@ -35,9 +35,8 @@ def load(kind: type[S], argv: list[str]) -> S:
     """Read the settings from the environment, for a service's `__main__`.
 
     `--print-config` prints them with secrets masked and leaves; `--help` lists the variables; `--insecure-network` is
-    the setting insecure_network. A value that cannot be
-    used, an unknown variable with the service's prefix or an unknown flag ends the process with exit code 2 and one
-    line a fault on stderr.
+    the setting insecure_network. A value that cannot be used, an unknown variable with the service's prefix or an
+    unknown flag ends the process with exit code 2 and one line a fault on stderr.
     """
     if argv == ["--help"]:
         print(_help(kind))  # noqa: T201  # what --help is for
