@@ -1,6 +1,7 @@
 """The core of the fetcher: which session a request means, which symbols there are, and streams of their bars."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -169,7 +170,7 @@ class Bars:
         history_count: int,
         *,
         until: float,
-        left_s: float = 0.0,
+        left_s: float = math.inf,
         symbol_count: int = 0,
         newest: bool = False,
     ) -> Listed:
@@ -181,7 +182,7 @@ class Bars:
             as_of: a session, as `resolve` gave it.
             history_count: number of sessions, ending with as_of, to begin with; 0 for none.
             until: the loop's time after which nothing is waited for.
-            left_s: seconds that the caller has for all that follows, by which the plan is made.
+            left_s: seconds that the caller has, by which the plan is made.
             symbol_count: symbols that will be asked for; 0 for the whole list. A few may come one by one.
             newest: whether as_of stands for the newest session: while the provider is down, the newest one that is at
                 hand will do, which a notice says.
@@ -206,7 +207,8 @@ class Bars:
         newest, completed = (self._source.latest_session(), sessions[:-1]) if running else (as_of, sessions)
         holding = self._streams.holding(completed)
         whole = not symbol_count or symbol_count + CONTEXT_COUNT >= len(holding.missing)
-        listing = asyncio.create_task(self._symbols.listed(newest, completed, until, whole=whole))
+        ends = asyncio.get_running_loop().time() + left_s
+        listing = asyncio.create_task(self._symbols.listed(newest, completed, until, ends=ends, whole=whole))
         try:
             if sessions:
                 self._check.begin(sessions)

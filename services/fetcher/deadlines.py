@@ -9,6 +9,10 @@ DEFAULT_DEADLINE_S: Final = 300.0
 """Seconds that a call without a deadline may take."""
 LAST_S: Final = 0.2
 """Seconds that the last few symbols need from here to the rows."""
+LISTING_SHARE: Final = 0.65
+"""Share of a call's time that the reference list, pages one after the other, is waited for; scoring takes less."""
+UNLISTED_S: Final = 0.15
+"""Seconds of a call's time that are kept for answering without a list, while both cores decode what comes in."""
 
 
 def _left(context: grpc.aio.ServicerContext[Any, Any], default_s: float) -> float:
@@ -21,6 +25,11 @@ def deadline(
 ) -> float:
     """Return the loop's time when a share of what is left of the call's time is over."""
     return asyncio.get_running_loop().time() + share * _left(context, default_s)
+
+
+def listing_deadline(context: grpc.aio.ServicerContext[Any, Any]) -> float:
+    """Return the loop's time until which the reference list is waited for."""
+    return min(deadline(context, LISTING_SHARE), deadline(context) - UNLISTED_S)
 
 
 def fetch_deadline(context: grpc.aio.ServicerContext[Any, Any], symbol_count: int) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from services.fetcher.cache_rpcs import CacheRpcs
-from services.fetcher.deadlines import deadline, fetch_deadline, repair_deadline
+from services.fetcher.deadlines import deadline, fetch_deadline, listing_deadline, repair_deadline
 from services.fetcher.messages import ListColumns, outgoing, plan_message, summary_message, to_bytes
 from services.fetcher.store_rpcs import StoreRpcs
 from services.fetcher.stream_events import StreamRequest
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 SYMBOL_LIMIT = 25_000
 """Symbols of one call: the 20,000 of a scan, and what the scorer adds for context."""
-LISTING_SHARE = 0.65
-"""Share of a call's time that the reference list, pages one after the other, is waited for; scoring takes less."""
 
 
 class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServiceServicer):
@@ -48,7 +46,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
             listed = await self._bars.listed(
                 as_of,
                 request.history_count,
-                until=deadline(context, LISTING_SHARE),
+                until=listing_deadline(context),
                 left_s=deadline(context) - asyncio.get_running_loop().time(),
                 symbol_count=request.symbol_count,
                 newest=not request.as_of,

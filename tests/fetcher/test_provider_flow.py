@@ -1,17 +1,22 @@
 """How calls flow: rate, concurrency, connections, cancellation."""
 
 import asyncio
+import os
+import sys
+import threading
 from datetime import date
 from itertools import pairwise
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
-from services.fetcher.provider.limits import Plan
-from services.market.errors import (
-    ProviderUnavailableError,
-)
-from tests.fetcher.conftest import SESSION, OpenSource, Provider
+from services.fetcher.provider.client import DECODER_NICENESS, Client
+from services.fetcher.provider.limits import PLANS, Plan
+from services.fetcher.provider.retry import RetryPolicy
+from services.fetcher.provider.transport import Endpoint
+from services.market.errors import ProviderUnavailableError
+from tests.fetcher.conftest import CANARY, SESSION, OpenSource, Provider
 from tests.fetcher.faults import CURABLE, GOOD, hang, reset
 
 FIRST = date(2025, 1, 2)
@@ -45,6 +50,20 @@ async def test_the_rate_is_kept_whatever_the_concurrency(provider: Provider, ope
     # Calls are stamped when they are read, which a busy machine does late; test_limits holds the cap exactly.
     assert times[10] - began >= 0.4
     assert times[20] - began >= 0.8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness of their own on Linux only")
+async def test_threads_that_decode_let_the_one_that_answers_go_first(url: str) -> None:
+    def niceness(_: bytes) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    endpoint = Endpoint(url, SecretStr(CANARY), 1)
+    client = Client(endpoint, PLANS["advanced"], RetryPolicy())
+    try:
+        decoding = await client.ask("/v3/reference/tickers?market=stocks", niceness)
+    finally:
+        await client.close()
+    assert decoding == min(19, niceness(b"") + DECODER_NICENESS)
 
 
 async def test_no_more_calls_are_in_flight_than_allowed(provider: Provider, open_source: OpenSource) -> None:

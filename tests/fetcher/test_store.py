@@ -278,6 +278,14 @@ async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) 
     assert listed.is_stand_in
 
 
+async def test_a_caller_without_time_for_it_gets_no_list_of_what_traded(opened: Open) -> None:
+    bars, _ = await opened(listings=asyncio.Event().wait, traded=("A", "BACpB"), pace=Pace("basic", 12.0))
+    until = asyncio.get_running_loop().time() + 0.5
+    listed = await bars.listed(LATEST, HISTORY, until=until, left_s=0.6)
+    assert (listed.listings, listed.is_stand_in) == ((), True)
+    assert "no symbol is known yet" in listed.notices[0]
+
+
 async def test_with_neither_list_nor_bars_no_symbol_is_known_yet(opened: Open) -> None:
     bars, _ = await opened(listings=asyncio.Event().wait, hold=asyncio.Event())
     listed = await bars.listed(LATEST, HISTORY, until=asyncio.get_running_loop().time() + 0.05)

@@ -33,6 +33,8 @@ RECENT: Final = 10
 """Sessions that are looked through for the newest one in memory."""
 SCARCE_WAIT_S: Final = 5.0
 """Seconds that the reference list is waited for where calls are scarce: its dozen of pages takes minutes there."""
+STAND_IN_S: Final = 0.2
+"""Seconds that a caller must be left with for a list of what traded: to make, send and account for it takes half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,9 @@ class SymbolList:
         if whole:
             self._sync.begin(sessions)
 
-    async def listed(self, as_of: date, sessions: Sequence[date], until: float, *, whole: bool = True) -> Listed:
+    async def listed(
+        self, as_of: date, sessions: Sequence[date], until: float, *, ends: float = math.inf, whole: bool = True
+    ) -> Listed:
         """Return the symbols by liquidity on as_of; without its bars in time, by symbol alone.
 
         Begins to fetch `sessions`, so that the bars are on their way while the caller makes up its universe. With
@@ -127,6 +131,7 @@ class SymbolList:
             as_of: a session.
             sessions: the window that will be asked for; may be empty.
             until: the loop's time from which on the list is not waited for any more.
+            ends: the loop's time at which the caller must be done; soon after `until`, nothing stands in for the list.
             whole: as in `begin`.
 
         Raises:
@@ -142,7 +147,7 @@ class SymbolList:
             known, notices = found.symbols, found.notices(as_of)
         except TimeoutError:
             is_stand_in = True
-            known, notices = self._instead(as_of)
+            known, notices = self._instead(as_of, in_time=ends - until >= STAND_IN_S)
         patience = min(until, now + LISTING_WAIT_S)
         await self._sync.wait((as_of,), patience, _ignore, patient=False)
         ranked = await self._ranked(as_of, known, sessions[0] if sessions else as_of, patience)
@@ -185,14 +190,14 @@ class SymbolList:
         except TimeoutError:
             return self._traded(as_of)
 
-    def _instead(self, as_of: date) -> tuple[dict[str, Listing], tuple[str, ...]]:
-        """Return the symbols that traded on as_of in place of a list, and what to say about that."""
-        traded = self._traded(as_of)
+    def _instead(self, as_of: date, *, in_time: bool) -> tuple[dict[str, Listing], tuple[str, ...]]:
+        """Return the symbols that traded on as_of in place of a list, if there is time, and what to say about that."""
+        traded = self._traded(as_of) if in_time else {}
         if traded:
             return traded, (f"the reference list did not come in time: the symbols are those that traded on {as_of}",)
         if self._source.failing:
             raise ProviderUnavailableError("The provider is failing, call after call, and nothing of it is stored")
-        return {}, (f"neither the reference list nor the bars of {as_of} came in time: no symbol is known yet",)
+        return {}, ("the reference list did not come in time: no symbol is known yet",)
 
     def _traded(self, as_of: date) -> dict[str, Listing]:
         traded = np.flatnonzero(self._cache.dollar_volumes(as_of, len(self._index))).tolist()
