@@ -12,18 +12,21 @@ from services.rpc.keepalive import KEEPALIVE_MS, TIMEOUT_MS, client_options, ser
 
 QUICK = (200, 200)
 """Milliseconds after which the tests ping, and wait for the answer."""
-METHOD = "/test.Test/Wait"
+WAIT, ANSWER = "/test.Test/Wait", "/test.Test/Answer"
 
 
 class Waiting(grpc.GenericRpcHandler):
-    """Takes calls and says nothing until `end`; `cancelled` tells that a call was given up here."""
+    """Answers at once, or waits until `end`; `cancelled` tells that a call was given up here."""
 
     def __init__(self) -> None:
         self.begun, self.end, self.cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:  # noqa: ARG002  # takes any
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """Take a call."""
-        return grpc.unary_unary_rpc_method_handler(self._wait)
+        return grpc.unary_unary_rpc_method_handler(self._wait if handler_call_details.method == WAIT else self._answer)
+
+    async def _answer(self, request: bytes, context: Any) -> bytes:  # noqa: ARG002  # grpc's signature
+        return b"done"
 
     async def _wait(self, request: bytes, context: Any) -> bytes:  # noqa: ARG002  # grpc's signature
         self.begun.set()
@@ -42,9 +45,11 @@ class Wire:
         self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
         self.cut = False
+        self.taken_count = 0
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Join a connection with one of our own."""
+        self.taken_count += 1
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
         for source, sink in ((reader, back), (there, writer)):
             self._tasks.add(asyncio.create_task(self._pass_on(source, sink)))
@@ -75,8 +80,8 @@ async def waiting() -> AsyncIterator[tuple[Waiting, int]]:
     await server.stop(None)
 
 
-def call(channel: grpc.aio.Channel) -> "asyncio.Future[bytes]":
-    method: Any = channel.unary_unary(METHOD)
+def call(channel: grpc.aio.Channel, name: str = WAIT) -> "asyncio.Future[bytes]":
+    method: Any = channel.unary_unary(name)
     asked: asyncio.Future[bytes] = asyncio.ensure_future(method(b"", timeout=60))
     return asked
 
@@ -109,6 +114,26 @@ async def test_a_silent_call_is_pinged_many_times_and_goes_on(waiting: tuple[Wai
         assert not ended
         handler.end.set()
         assert await asked == b"done"
+
+
+async def test_clients_connect_anew_and_no_call_fails() -> None:
+    server, handler = grpc.aio.server(options=server_options(age_ms=200)), Waiting()
+    wire = Wire(server.add_insecure_port("127.0.0.1:0"))
+    server.add_generic_rpc_handlers((handler,))
+    await server.start()
+    async with await asyncio.start_server(wire.take, "127.0.0.1", 0) as relay:
+        address = f"127.0.0.1:{relay.sockets[0].getsockname()[1]}"
+        async with grpc.aio.insecure_channel(address, options=client_options()) as channel:
+            long = call(channel)
+            await handler.begun.wait()
+            async with asyncio.timeout(20):
+                while wire.taken_count < 4:
+                    assert await call(channel, ANSWER) == b"done"
+            assert not long.done()
+            handler.end.set()
+            assert await long == b"done"
+    await wire.close()
+    await server.stop(None)
 
 
 def test_a_cut_connection_is_found_within_20_s() -> None:
