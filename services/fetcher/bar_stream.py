@@ -108,7 +108,7 @@ class BarStreams:
             ),
             holding=holding,
             plan=stream.plan,
-            restated=tuple(symbol for symbol in request.symbols if symbol in restated),
+            restated=tuple(symbol for symbol in request.symbols if symbol in restated) if restated else (),
         )
 
     async def _plan(self, symbols: Sequence[str], holding: Holding, left_s: float) -> FetchPlan:

@@ -217,7 +217,7 @@ class Bars:
         finally:
             listing.cancel()
             await asyncio.gather(listing, return_exceptions=True)
-        asked = [listing.symbol for listing in listed.listings[: symbol_count or None]]
+        asked = [one.symbol for one in listed.listings[: symbol_count or None]] if holding.missing else []
         pace, first_day = self._source.pace, self._source.first_day()
         plan = plan_fetch(holding, asked, pace, first_day, left_s) if completed else None
         return replace(listed, as_of=as_of, notices=(*listed.notices, *notices), plan=plan)

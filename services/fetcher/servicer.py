@@ -73,9 +73,10 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
         self, request: pb.StreamBarsRequest, context: grpc.aio.ServicerContext[Any, Outgoing]
     ) -> None:
         """Stream the bars of the requested symbols."""
-        if not request.symbols or len(request.symbols) > SYMBOL_LIMIT:
-            raise InvalidRequestError(f"{len(request.symbols)} symbols: ask for 1 to {SYMBOL_LIMIT}")
-        if len(set(request.symbols)) != len(request.symbols):
+        symbols = tuple(request.symbols)
+        if not 0 < len(symbols) <= SYMBOL_LIMIT:
+            raise InvalidRequestError(f"{len(symbols)} symbols: ask for 1 to {SYMBOL_LIMIT}")
+        if len(set(symbols)) != len(symbols):
             raise InvalidRequestError("symbols has duplicates: name each symbol once")
 
         async def emit(event: Event) -> None:
@@ -83,8 +84,8 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
 
         with self._bars.activity.busy():
             asked = StreamRequest(
-                symbols=tuple(request.symbols),
-                until=fetch_deadline(context, len(request.symbols)),
+                symbols=symbols,
+                until=fetch_deadline(context, len(symbols)),
                 block_size=block_size(max(1, request.history_count)),
                 known_version=request.known_version,
                 include_early=request.include_early,

@@ -31,6 +31,10 @@ class Ledger:
         """Tell whether a symbol is requested and not omitted."""
         return symbol in self._open
 
+    def state(self) -> tuple[dict[str, None], dict[str, Omission]]:
+        """Return copies of the symbols without an outcome and of the omissions."""
+        return dict(self._open), dict(self._omissions)
+
     def close(self, ranked: Iterable[str]) -> tuple[Omission, ...]:
         """Return every omission, by symbol; what is neither ranked nor omitted yet ran out of budget.
 

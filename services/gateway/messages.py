@@ -168,7 +168,7 @@ def result(
         horizon=outcome.horizon,
         plan_terms=pb.PlanTerms(**asdict(outcome.plans.terms)) if outcome.plans else None,
         restated_symbols=fetch.restated,
-        coverage=pb.AttributeCoverage(**outcome.coverage._asdict()),
+        coverage=pb.AttributeCoverage(**outcome.universe.coverage._asdict()),
     )
     return pb.ScanUniverseResponse(result=message)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from services.gateway.clients import FetchState
     from services.gateway.plans import Plans
     from services.gateway.ranking import Ranking
-    from services.gateway.universe import Coverage, Listing, Universe
+    from services.gateway.universe import Listing, Universe
     from services.market.omission import Omission
     from services.market.regime import Regime
 
@@ -49,7 +49,6 @@ class Outcome:
         versions: config hash, factor versions, models, by part.
         hash: the result hash.
         notices: sentences that a reader should see.
-        coverage: of how many of the requested symbols what is known.
         week_running: whether the week of the session has another one; None if no factor over weeks was asked for.
     """
 
@@ -65,5 +64,4 @@ class Outcome:
     versions: dict[str, str]
     hash: str
     notices: tuple[str, ...]
-    coverage: Coverage
     week_running: bool | None = None

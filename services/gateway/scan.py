@@ -17,7 +17,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from services.gateway.clients import FetchState
-from services.gateway.conclude import NO_FLAG, conclude
+from services.gateway.conclude import NO_FLAG
 from services.gateway.context import ScanContext
 from services.gateway.forecast import Forecast
 from services.gateway.last import Evidence, of_rows
@@ -26,7 +26,7 @@ from services.gateway.outcome import Accepted, Outcome
 from services.gateway.progress import Stage
 from services.gateway.result_hash import versions
 from services.gateway.scoring import UniverseScoring
-from services.gateway.universe import choose, coverage, resolve, unfiltered
+from services.gateway.universe import resolve, unfiltered
 from services.market.errors import BudgetSpentError
 from services.market.regime import Regime
 from services.market.vocabulary import Flag
@@ -83,7 +83,7 @@ class _Scan:
     async def run(self) -> Outcome:
         listing = await self._list()
         self._context = replace(self._context, request=resolve(self._context.request, listing))
-        universe = choose(self._context.request, listing)
+        universe = self._context.tools.last.universe(self._context.request, listing)
         await self._context.emit(Accepted(listing, universe.requested_count))
         ledger = Ledger(universe.requested)
         for omission in universe.omissions:
@@ -136,9 +136,9 @@ class _Scan:
         blocks = scores.scored.with_rows()
         evidence = Evidence(of_rows(request), scores.columns, flag, listing.attributes, blocks, scores.predictions)
         last = self._context.tools.last
-        ended = conclude(last.judged(evidence, config), ledger)
+        ended = last.concluded(last.judged(evidence, config), ledger)
         made_by = versions(config.config_hash, scores.columns, self._context.forecast.models)
-        fetch, known = self._fetch_state(listing, universe, scoring), coverage(universe, listing)
+        fetch = self._fetch_state(listing, universe, scoring)
         week_running = week_is_running(as_of) if request.weekly else None
         outcome = Outcome(
             listing=listing,
@@ -158,9 +158,8 @@ class _Scan:
                 *listing.notices,
                 *fetch.notices,
                 *(_looks_ahead(model, listing.as_of) for model in ahead),
-                *_remarks(request, known, listing, week_running=week_running),
+                *_remarks(request, universe.coverage, listing, week_running=week_running),
             ),
-            coverage=known,
             week_running=week_running,
         )
         self._tracker.timed("rank", began)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -70,24 +71,6 @@ class Listing:
     is_stand_in: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Universe:
-    """The requested symbols, each exactly once: those to score, most liquid first, and those left out already."""
-
-    symbols: tuple[str, ...]
-    omissions: tuple[Omission, ...]
-
-    @property
-    def requested(self) -> tuple[str, ...]:
-        """All symbols requested."""
-        return (*self.symbols, *(omission.symbol for omission in self.omissions))
-
-    @property
-    def requested_count(self) -> int:
-        """Number of symbols requested."""
-        return len(self.symbols) + len(self.omissions)
-
-
 class Coverage(NamedTuple):
     """Of how many of the requested symbols an attribute is known."""
 
@@ -99,17 +82,26 @@ class Coverage(NamedTuple):
     industry_count: int
 
 
-def coverage(universe: Universe, listing: Listing) -> Coverage:
-    """Count what is known of the requested symbols; of one that the list lacks nothing is."""
-    known = [listing.attributes[symbol] for symbol in universe.requested if symbol in listing.attributes]
-    return Coverage(
-        symbol_count=universe.requested_count,
-        type_count=sum(it.type is not SymbolType.UNKNOWN for it in known),
-        exchange_count=sum(it.exchange != "" for it in known),
-        sector_count=sum(it.sector != "" for it in known),
-        market_cap_count=sum(not math.isnan(it.market_cap) for it in known),
-        industry_count=sum(it.industry != "" for it in known),
-    )
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """The requested symbols, each exactly once: those to score, most liquid first, and those left out already.
+
+    `coverage` tells of how many of them attributes are known.
+    """
+
+    symbols: tuple[str, ...]
+    omissions: tuple[Omission, ...]
+    coverage: Coverage
+
+    @property
+    def requested(self) -> tuple[str, ...]:
+        """All symbols requested."""
+        return (*self.symbols, *(omission.symbol for omission in self.omissions))
+
+    @property
+    def requested_count(self) -> int:
+        """Number of symbols requested."""
+        return len(self.symbols) + len(self.omissions)
 
 
 def unfiltered(selection: Selection, known: Coverage) -> tuple[str, ...]:
@@ -155,7 +147,7 @@ def choose(request: ScanRequest, listing: Listing) -> Universe:
     """
     known = listing.attributes
     if not request.symbols:
-        return Universe(tuple(symbol for symbol, it in known.items() if it.type in request.types), ())
+        return _universe(tuple(symbol for symbol, it in known.items() if it.type in request.types), (), known)
     found = dict.fromkeys(find_symbol(symbol, known) or symbol for symbol in request.symbols)
     omissions: dict[str, Omission] = {}
     for symbol in found:
@@ -166,4 +158,19 @@ def choose(request: ScanRequest, listing: Listing) -> Universe:
             omissions[symbol] = Omission(symbol, Reason.FILTERED_TYPE, filter="type", attribute=kind.name)
     listed = [symbol for symbol in known if symbol in found and symbol not in omissions]
     unlisted = sorted(symbol for symbol in found if symbol not in known and symbol not in omissions)
-    return Universe((*listed, *unlisted), tuple(omissions.values()))
+    return _universe((*listed, *unlisted), tuple(omissions.values()), known)
+
+
+def _universe(symbols: tuple[str, ...], omissions: tuple[Omission, ...], known: Mapping[str, Attributes]) -> Universe:
+    """Count what is known of the requested symbols; of one that the list lacks nothing is."""
+    requested = (*symbols, *(omission.symbol for omission in omissions))
+    found = [known[symbol] for symbol in requested if symbol in known]
+    coverage = Coverage(
+        symbol_count=len(requested),
+        type_count=sum(it.type is not SymbolType.UNKNOWN for it in found),
+        exchange_count=sum(it.exchange != "" for it in found),
+        sector_count=sum(it.sector != "" for it in found),
+        market_cap_count=sum(not math.isnan(it.market_cap) for it in found),
+        industry_count=sum(it.industry != "" for it in found),
+    )
+    return Universe(symbols, omissions, coverage)

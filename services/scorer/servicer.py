@@ -39,9 +39,10 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
         self, request: pb.ScoreUniverseRequest, context: grpc.aio.ServicerContext[Any, pb.ScoreUniverseResponse]
     ) -> None:
         """Stream the factors of the requested symbols."""
-        if not request.symbols or len(request.symbols) > SYMBOL_LIMIT:
-            raise InvalidRequestError(f"{len(request.symbols)} symbols: ask for 1 to {SYMBOL_LIMIT}")
-        if len(set(request.symbols)) != len(request.symbols):
+        symbols = tuple(request.symbols)
+        if not 0 < len(symbols) <= SYMBOL_LIMIT:
+            raise InvalidRequestError(f"{len(symbols)} symbols: ask for 1 to {SYMBOL_LIMIT}")
+        if len(set(symbols)) != len(symbols):
             raise InvalidRequestError("symbols has duplicates: name each symbol once")
         engine = self._scorer.engine
         columns = engine.columns_of(weekly=request.include_weekly)
@@ -57,7 +58,7 @@ class ScorerServicer(scorer_service_pb2_grpc.ScorerServiceServicer):
 
         left = context.time_remaining()
         within_s = max(0.0, (DEFAULT_DEADLINE_S if left is None else left) - MARGIN_S)
-        asked = ScoreRequest(tuple(request.symbols), request.as_of, request.include_running, request.include_weekly)
+        asked = ScoreRequest(symbols, request.as_of, request.include_running, request.include_weekly)
         summary = await self._scorer.score(
             asked, within_s, emit, include_early=request.include_early, known_version=request.known_version
         )

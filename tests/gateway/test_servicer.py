@@ -15,7 +15,7 @@ from services.gateway.outcome import Accepted, Outcome
 from services.gateway.scan_metrics import ScanMetrics
 from services.gateway.scored import NOTHING, Scored
 from services.gateway.servicer import GatewayServicer
-from services.gateway.universe import Listing, Universe, coverage
+from services.gateway.universe import Coverage, Listing, Universe
 from services.market.errors import BudgetSpentError
 from services.market.regime import Regime
 from services.market.scoring import ScoringConfig
@@ -70,7 +70,7 @@ class BriefScanner:
         ended = conclude(judge(request, self.config, candidates), Ledger(()))
         return Outcome(
             listing=LISTING,
-            universe=Universe((), ()),
+            universe=Universe((), (), Coverage(0, 0, 0, 0, 0, 0)),
             candidates=ended.candidates,
             ranking=ended.ranking,
             plans=None,
@@ -81,7 +81,6 @@ class BriefScanner:
             versions={},
             hash="",
             notices=(),
-            coverage=coverage(Universe((), ()), LISTING),
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.gateway.request import ScanRequest
 from services.gateway.selection import Filter, Selection
-from services.gateway.universe import Attributes, Coverage, Listing, choose, coverage, resolve, unfiltered
+from services.gateway.universe import Attributes, Coverage, Listing, choose, resolve, unfiltered
 from services.market.errors import InvalidRequestError
 from services.market.omission import Omission
 from services.market.vocabulary import DEFAULT_TYPES, Reason, SymbolType
@@ -69,9 +69,9 @@ def test_coverage_counts_what_is_known_of_every_requested_symbol() -> None:
         "FUND": Attributes("Fund", SymbolType.ETF, exchange="ARCX"),
     }
     listing = replace(LISTING, attributes=attributes)
-    assert coverage(choose(WHOLE, listing), listing) == Coverage(2, 1, 1, 1, 1, 1)
+    assert choose(WHOLE, listing).coverage == Coverage(2, 1, 1, 1, 1, 1)
     named = replace(WHOLE, symbols=("FULL", "FUND", "NOSUCH"))
-    assert coverage(choose(named, listing), listing) == Coverage(3, 2, 2, 1, 1, 1)
+    assert choose(named, listing).coverage == Coverage(3, 2, 2, 1, 1, 1)
 
 
 def test_attributes_are_taken_in_any_case_as_the_list_spells_them() -> None:
