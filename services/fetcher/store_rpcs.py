@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import grpc
 
     from services.fetcher.bars import Bars
+    from services.fetcher.store.inspection import Verified
     from services.fetcher.store.quarantine import QuarantinedRow
-    from services.fetcher.store.store import Verified
     from services.fetcher.sync import SyncState
 
 SYNC_DEADLINE_S: Final = 24 * 3600.0

@@ -15,8 +15,9 @@ from services.fetcher.bars import Bars
 from services.fetcher.cache import SessionCache
 from services.fetcher.source import Pace, SessionBars
 from services.fetcher.store.file import StoreFile
+from services.fetcher.store.inspection import Verified
 from services.fetcher.store.layout import Place
-from services.fetcher.store.store import Store, Verified
+from services.fetcher.store.store import Store
 from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.stream_events import StreamRequest
 from services.fetcher.symbols import SymbolIndex

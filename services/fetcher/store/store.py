@@ -8,22 +8,17 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
-from functools import partial
-from pathlib import Path
 from typing import Final, TypeVar
 
 import structlog
 
 from services.fetcher.source import SessionBars
-from services.fetcher.store.check import flaws_of
 from services.fetcher.store.file import StoreFile
 from services.fetcher.store.layout import DamagedRowError, Place, error_name
-from services.fetcher.store.quarantine import QuarantinedRow
 from services.fetcher.store.splits import KnownSplits
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.window import HISTORY_LIMIT
@@ -35,43 +30,8 @@ PENDING: Final = 64
 """Writes that may wait for the disk; who comes with one more waits, too."""
 CLOSE_S: Final = 5.0
 """Seconds that writes get at the end."""
-TELL_S: Final = 0.2
-"""Seconds between two reports of a check."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class StoreStatus:
-    """What a store holds.
-
-    Attributes:
-        path: of its file.
-        sessions: ascending.
-        symbol_count: symbols that have a bar in any of them.
-        byte_count: bytes on disk.
-        quarantined: rows that were found damaged, the oldest first.
-        retention: sessions that are kept at most.
-        restated_count: bars that the provider changed after they were first stored.
-    """
-
-    path: Path
-    sessions: tuple[date, ...]
-    symbol_count: int
-    byte_count: int
-    quarantined: tuple[QuarantinedRow, ...]
-    retention: int
-    restated_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """How far a check of everything has come: rows checked, rows there are, those found damaged and put aside."""
-
-    checked_count: int
-    total_count: int
-    damaged: tuple[QuarantinedRow, ...]
-    done: bool = False
 
 
 class Store:
@@ -138,7 +98,7 @@ class Store:
         """Take note of what other processes added; costs next to nothing if they did not."""
         # Behind our own writes it would wait; they tell what they add themselves.
         if not self._writes:
-            found = await self._use(lambda file: file.sessions() if file.changed() else None)
+            found = await self.use(lambda file: file.sessions() if file.changed() else None)
             if found is not None:
                 self._sessions = frozenset(found)
 
@@ -148,18 +108,18 @@ class Store:
             await self.refresh()
         if session not in self._sessions:
             return None
-        found = await self._use(lambda file: file.read(session))
+        found = await self.use(lambda file: file.read(session))
         if found is None:
             self._sessions -= {session}
         return found
 
     async def answer(self, question: str) -> tuple[date, bytes] | None:
         """Return the newest session at the time of an answer, and the answer; None without one."""
-        return await self._use(lambda file: file.answer(question))
+        return await self.use(lambda file: file.answer(question))
 
     async def splits(self) -> KnownSplits | None:
         """Return the splits that the provider listed last; None without any."""
-        return await self._use(StoreFile.splits)
+        return await self.use(StoreFile.splits)
 
     async def keep(self, bars: SessionBars) -> None:
         """Have a session written; it is here once it is on disk. One that would be the first to leave is not kept."""
@@ -189,16 +149,16 @@ class Store:
     async def restate(self, bars: SessionBars) -> int | None:
         """Put a session in place of the one that is here; see `StoreFile.restate`."""
         seen_at = self._clock()
-        return await self._use(lambda file: file.restate(bars, seen_at))
+        return await self.use(lambda file: file.restate(bars, seen_at))
 
     async def restated(self, first: date, as_of: date) -> frozenset[str]:
         """Return the symbols that the provider restated since the window was first complete; none without a store."""
-        return await self._use(lambda file: file.restated(first, as_of)) or frozenset()
+        return await self.use(lambda file: file.restated(first, as_of)) or frozenset()
 
     async def provisional(self) -> tuple[date, ...]:
         """Return the sessions that the provider may have changed since they came; see `StoreFile.provisional`."""
         now = self._clock()
-        return await self._use(lambda file: file.provisional(now)) or ()
+        return await self.use(lambda file: file.provisional(now)) or ()
 
     @contextmanager
     def protected(self, first: date) -> Iterator[None]:
@@ -219,67 +179,27 @@ class Store:
             await asyncio.wait(self._writes)
         self.require()
 
-    async def status(self) -> StoreStatus:
-        """Return what is here.
+    async def recount(self) -> None:
+        """Take note of what is left after rows were put aside."""
+        self._sessions = frozenset(await self.use(StoreFile.sessions) or ())
 
-        Raises:
-            LocalDataError: there is no store, or it cannot be read.
-        """
-        self.require()
-
-        def look(file: StoreFile) -> StoreStatus:
-            return StoreStatus(
-                path=file.path,
-                sessions=file.sessions(),
-                symbol_count=file.symbol_count,
-                byte_count=file.byte_count,
-                quarantined=file.quarantined(),
-                retention=self.retention,
-                restated_count=file.restated_count,
-            )
-
-        found = await self._use(look)
-        if found is None:
-            raise LocalDataError(self._absence)
-        return found
-
-    async def verify(self, report: Callable[[Verified], Awaitable[None]]) -> None:
-        """Check all rows, one by one between other work, and put the damaged ones aside; then the file's own pages.
-
-        Args:
-            report: is told how far that has come, about every `TELL_S`, and the end.
-
-        Raises:
-            LocalDataError: there is no store, or the file itself is damaged.
-        """
-        keys = await self._use(StoreFile.every_key)
-        self.require()
-        damaged: list[QuarantinedRow] = []
-        told_at = -TELL_S
-        for count, key in enumerate(keys or ()):
-            if time.monotonic() - told_at >= TELL_S:
-                await report(Verified(count, len(keys or ()), tuple(damaged)))
-                told_at = time.monotonic()
-            found = await self._use(partial(StoreFile.check, key=key))
-            self.require()
-            damaged += [] if found is None else [found]
-        for row in damaged:
-            structlog.get_logger().warning("store_row_damaged", row=row.name, damage=row.damage)
-        if damaged:
-            self._sessions = frozenset(await self._use(StoreFile.sessions) or ())
-        await self._require_sound()
-        await report(Verified(len(keys or ()), len(keys or ()), tuple(damaged), done=True))
-
-    async def _require_sound(self) -> None:
-        path = (await self.status()).path
+    async def use(self, work: Callable[[StoreFile], T]) -> T | None:
+        """Do work on the file, in its turn; None if there is none, or if what was asked for is damaged."""
+        file = self._file
+        if file is None:
+            return None
         try:
-            flaws = await asyncio.to_thread(flaws_of, path)
-        except sqlite3.Error as error:
-            flaws = [str(error)]
-        if flaws:
-            raise LocalDataError(
-                f"the file {path} is damaged ({flaws[0].splitlines()[-1]}): move it away, and sync again"
-            )
+            return await self._run(lambda: work(file))
+        except DamagedRowError as error:
+            structlog.get_logger().warning("store_row_damaged", row=str(error))
+            await self.recount()
+        except (sqlite3.Error, OSError) as error:
+            if error_name(error) == "SQLITE_BUSY":
+                # Another process writes for long: what was to be written is fetched again another time.
+                structlog.get_logger().warning("store_busy")
+            else:
+                self._give_up(f"the store cannot be read or written: {error}")
+        return None
 
     async def close(self) -> None:
         """Write what is waiting, as far as the disk lets us soon, and close the file."""
@@ -295,24 +215,6 @@ class Store:
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def _use(self, work: Callable[[StoreFile], T]) -> T | None:
-        """Do work on the file; None if there is none, or if what was asked for is damaged."""
-        file = self._file
-        if file is None:
-            return None
-        try:
-            return await self._run(lambda: work(file))
-        except DamagedRowError as error:
-            structlog.get_logger().warning("store_row_damaged", row=str(error))
-            self._sessions = frozenset(await self._use(StoreFile.sessions) or ())
-        except (sqlite3.Error, OSError) as error:
-            if error_name(error) == "SQLITE_BUSY":
-                # Another process writes for long: what was to be written is fetched again another time.
-                structlog.get_logger().warning("store_busy")
-            else:
-                self._give_up(f"the store cannot be read or written: {error}")
-        return None
-
     async def _write(self, work: Callable[[StoreFile], tuple[date, ...] | None], session: date | None = None) -> None:
         """Have work done that adds a session, if it does; it returns the sessions there are if it took others away."""
         if self._file is None:
@@ -324,8 +226,8 @@ class Store:
 
     async def _written(self, work: Callable[[StoreFile], tuple[date, ...] | None], session: date | None) -> None:
         try:
-            # Not only whether it was done: `None` is also what `_use` says of a failure.
-            done = await self._use(lambda file: (work(file),))
+            # Not only whether it was done: `None` is also what `use` says of a failure.
+            done = await self.use(lambda file: (work(file),))
             if done is None:
                 return
             if done[0] is not None:

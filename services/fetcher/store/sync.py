@@ -11,7 +11,8 @@ from services.fetcher.cache import SessionCache
 from services.fetcher.reference.reference import STALE_SESSIONS, Reference
 from services.fetcher.reference.symbol_list import SymbolList
 from services.fetcher.split_check import SplitCheck
-from services.fetcher.store.store import Store, StoreStatus, Verified
+from services.fetcher.store.inspection import StoreStatus, Verified, status_of, verify
+from services.fetcher.store.store import Store
 from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.sync import TICK_S, Report, SessionSync, SyncState
 from services.fetcher.window import sessions_of
@@ -68,8 +69,8 @@ class StoreSync:
         await self._store.refresh()
 
     async def verify(self, report: Callable[[Verified], Awaitable[None]]) -> None:
-        """Check everything that is stored; see `Store.verify`."""
-        await self._store.verify(report)
+        """Check everything that is stored; see `inspection.verify`."""
+        await verify(self._store, report)
 
     async def run(self, as_of: date, history_count: int, *, until: float, report: Report) -> None:
         """Store the sessions of a window, their splits and the reference list; what is there takes no call.
@@ -172,7 +173,7 @@ class StoreSync:
             LocalDataError: there is no store, or it cannot be read.
         """
         await self._store.refresh()
-        status, newest = await self._store.status(), self._source.latest_session()
+        status, newest = await status_of(self._store), self._source.latest_session()
         stored = set(status.sessions)
         missing = tuple(session for session in sessions_of(newest, history_count) if session not in stored)
         return StoreHoles(status, newest, missing)
