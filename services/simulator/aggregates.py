@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 from aiohttp import web
+from cachetools import LRUCache
 
 from services.market.sessions import NEW_YORK
 from services.simulator.answers import (
@@ -16,6 +17,7 @@ from services.simulator.answers import (
     body_response,
     compressed,
     decompressed,
+    encoded,
 )
 from services.simulator.body import grouped_body
 from services.simulator.cache import Folder
@@ -28,6 +30,8 @@ from services.simulator.snapshot import snapshot_rows
 from services.simulator.vantage import Vantage
 
 _CLOSE: Final = time(16)
+HISTORY_BYTES: Final = 96 * 2**20
+"""Finished histories that are kept in memory: who asks for thousands again waits for a server, not for a market."""
 _MAKERS: Final = 2  # threads that make bodies: more of them only evict each other's caches
 
 
@@ -47,6 +51,7 @@ class Aggregates:
         self._clock = clock
         self._folder = folder
         self._history = History(feed)
+        self._histories: LRUCache[tuple[str, bool, date, int], bytes] = LRUCache(HISTORY_BYTES, getsizeof=len)
         self._makers = asyncio.Semaphore(_MAKERS)
 
     def routes(self) -> list[web.RouteDef]:
@@ -74,16 +79,21 @@ class Aggregates:
         async with self._makers:
             body = await asyncio.to_thread(self._grouped_body, view, position, adjusted=adjusted)
         if accepts_gzip(request):
-            return body_response(body, gzipped=True)
-        return body_response(await asyncio.to_thread(decompressed, body), gzipped=False)
+            return body_response(body)
+        return body_response(await asyncio.to_thread(decompressed, body))
 
     async def history(self, request: web.Request) -> web.Response:
         """Answer the daily bars of one symbol; 200 without `results` if it is unknown or has none."""
         view = self._view()
-        found = await asyncio.to_thread(self._history.page, view, request)
-        return await answer(
-            request, {"ticker": request.match_info["symbol"], **found, "request_id": request[REQUEST_ID]}
-        )
+        key = str(request.url), accepts_gzip(request), view.today, view.newest()
+        body = self._histories.get(key)
+        if body is None:
+            found = await asyncio.to_thread(self._history.page, view, request)
+            ticker, request_id = request.match_info["symbol"], request[REQUEST_ID]
+            body = await encoded(request, {"ticker": ticker, **found, "request_id": request_id})
+            if view.elapsed(view.newest()) == 1 and len(body) < HISTORY_BYTES:
+                self._histories[key] = body
+        return body_response(body)
 
     async def previous(self, request: web.Request) -> web.Response:
         """Answer the newest whole bar of one symbol, stamped like a grouped one."""

@@ -14,6 +14,7 @@ Json = Mapping[str, object] | list[dict[str, object]]
 _STATUS_WORDS: Final = {403: "NOT_AUTHORIZED", 404: "NOT_FOUND"}
 _GZIP_LEVEL: Final = 1
 _GZIP_FROM: Final = 1024  # bytes
+_GZIP_MAGIC: Final = b"\x1f\x8b"
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 
@@ -50,13 +51,17 @@ def refusal(error: RefusalError, request_id: str) -> web.Response:
 
 async def answer(request: web.Request, payload: Json) -> web.Response:
     """Return a JSON answer, encoded and compressed outside the event loop."""
-    body = await asyncio.to_thread(_encoded, payload, accepts_gzip(request))
-    return body_response(body, gzipped=body[:2] == b"\x1f\x8b")
+    return body_response(await encoded(request, payload))
 
 
-def body_response(body: bytes, *, gzipped: bool) -> web.Response:
-    """Return a response with a finished JSON body."""
-    headers = {hdrs.CONTENT_ENCODING: "gzip"} if gzipped else None
+async def encoded(request: web.Request, payload: Json) -> bytes:
+    """Return the body of a JSON answer, compressed if the client takes that, made outside the event loop."""
+    return await asyncio.to_thread(_encoded, payload, accepts_gzip(request))
+
+
+def body_response(body: bytes) -> web.Response:
+    """Return a response with a finished JSON body, plain or gzip."""
+    headers = {hdrs.CONTENT_ENCODING: "gzip"} if body[:2] == _GZIP_MAGIC else None
     return web.Response(body=body, content_type="application/json", headers=headers)
 
 

@@ -8,10 +8,13 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
+from aiohttp import web
 
 from services.market.sessions import NEW_YORK
 from services.simulator.bars import SCALE, adjusted_bars, raw_bars
+from services.simulator.history import History
 from services.simulator.market import HISTORY, Market
+from services.simulator.vantage import Vantage
 from tests.simulator.conftest import KEY, Running, Start
 
 GROUPED = "/v2/aggs/grouped/locale/us/market/stocks/"
@@ -227,6 +230,32 @@ async def test_adjusted_history_changes_when_a_split_executes(start: Start, mark
         _, raw = await running.get(url + "?adjusted=false")
     assert before["results"] == raw["results"]
     assert after["results"][0]["c"] == pytest.approx(before["results"][0]["c"] / row.factor, abs=1e-4)
+
+
+async def test_a_history_is_made_once(simulator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    page = History.page
+
+    def counted(self: History, view: Vantage, request: web.Request) -> dict[str, object]:
+        made.append(request.path)
+        return page(self, view, request)
+
+    monkeypatch.setattr(History, "page", counted)
+    url = "/v2/aggs/ticker/SPY/range/1/day/2025-09-01/2025-09-30"
+    first = await simulator.get(url)
+    assert await simulator.get(url) == first
+    assert await simulator.get(url + "?adjusted=false") != first
+    assert made == [url, url]
+
+
+async def test_a_history_with_a_running_session_is_made_anew(start: Start) -> None:
+    url = "/v2/aggs/ticker/SPY/range/1/day/2025-09-01/2025-09-30"
+    async with start(now=datetime(2025, 9, 30, 12, tzinfo=NEW_YORK)) as running:
+        _, noon = await running.get(url)
+        running.now = datetime(2025, 9, 30, 15, tzinfo=NEW_YORK)
+        _, later = await running.get(url)
+    assert later["results"][:-1] == noon["results"][:-1]
+    assert later["results"][-1]["v"] > noon["results"][-1]["v"]
 
 
 async def test_the_simulator_tells_which_market_it_has_and_when(simulator: Running, market: Market) -> None:
