@@ -30,7 +30,7 @@ from services.simulator.snapshot import snapshot_rows
 from services.simulator.vantage import Vantage
 
 _CLOSE: Final = time(16)
-HISTORY_BYTES: Final = 96 * 2**20
+HISTORY_BYTES: Final = 64 * 2**20
 """Finished histories that are kept in memory: who asks for thousands again waits for a server, not for a market."""
 _MAKERS: Final = 2  # threads that make bodies: more of them only evict each other's caches
 
