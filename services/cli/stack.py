@@ -17,8 +17,8 @@ from services.cli.launch import Addresses, ServiceCommand
 from services.cli.process import ServiceProcess
 from services.market.errors import InvalidRequestError, ServiceUnavailableError
 
-LEAVE_S: Final = 8.0
-"""Seconds that processes get to end by themselves; those that stay are killed."""
+LEAVE_S: Final = 10.0
+"""Seconds that processes get to end by themselves, as many as a drain takes; those that stay are killed."""
 _POLL_S: Final = 0.02
 _LONGEST_SOCKET_PATH: Final = 100
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.cli import exits
 from services.cli.intake import Intake, IntakeRules, sessions_in
 from services.cli.store import find_store, print_market
@@ -18,7 +21,7 @@ from services.fetcher.store.layout import DamagedRowError, stored_place
 from services.fetcher.symbols import SymbolIndex
 from services.files.reader import MAX_ROWS
 from services.files.splits import read_splits
-from services.files.writer import WriteSession, splits_beside, suffix_of, write_splits, writing_bars
+from services.files.writer import splits_beside, suffix_of, write_splits, writing_bars
 from services.market.errors import InvalidRequestError, LocalDataError
 from services.market.sessions import to_day_number
 
@@ -89,8 +92,6 @@ def export_store(path: Path, request: ExportRequest) -> tuple[int, tuple[date, .
         if not folder and not request.symbols and sum(counts.get(day, 0) for day in sessions) > MAX_ROWS:
             raise InvalidRequestError(f"more than {MAX_ROWS:,} bars are too many for one file: name a folder in --out")
         count = _export(file, index, sessions, request, folder=folder)
-        if not count:
-            raise LocalDataError("the store has no bar of these symbols")
         known = file.splits()
         splits = () if known is None else [split for split in known.splits if _asked(split.symbol, request.symbols)]
         write_splits(splits_beside(request.out), splits)
@@ -100,11 +101,13 @@ def export_store(path: Path, request: ExportRequest) -> tuple[int, tuple[date, .
 def _export(
     file: StoreFile, index: SymbolIndex, sessions: Collection[date], request: ExportRequest, *, folder: bool
 ) -> int:
-    """Write the sessions; return the number of bars."""
+    """Write the sessions; return the number of bars.
+
+    Raises:
+        LocalDataError: there is no bar of the symbols; files that are there stay as they are.
+    """
     total = 0
-    if folder:
-        request.out.mkdir(parents=True, exist_ok=True)
-    else:
+    if not folder:
         suffix_of(request.out)
     with ExitStack() as stack:
         shared = None if folder else stack.enter_context(writing_bars(request.out))
@@ -112,11 +115,17 @@ def _export(
             bars = file.read(session)
             if bars is None:
                 continue
+            symbols, values = _wanted(bars, index, request.symbols)
+            if not symbols:
+                continue
+            total += len(symbols)
             if shared is not None:
-                total += _write(shared, bars, index, request.symbols)
+                shared(session, symbols, values)
                 continue
             with writing_bars(request.out / f"{session}.parquet") as write:
-                total += _write(write, bars, index, request.symbols)
+                write(session, symbols, values)
+        if not total:
+            raise LocalDataError("the store has no bar of these symbols")
     return total
 
 
@@ -136,12 +145,11 @@ def _opened(path: Path, index: SymbolIndex) -> Iterator[StoreFile]:
         raise LocalDataError(f"the store {path} cannot be used: {error}") from error
 
 
-def _write(write: WriteSession, bars: SessionBars, index: SymbolIndex, wanted: tuple[str, ...]) -> int:
+def _wanted(bars: SessionBars, index: SymbolIndex, wanted: tuple[str, ...]) -> tuple[list[str], NDArray[np.float64]]:
+    """Return those of a session's symbols that are asked for, and their bars."""
     symbols = [index.symbol_at(column) for column in bars.columns.tolist()]
     kept = [place for place, symbol in enumerate(symbols) if _asked(symbol, wanted)]
-    if kept:
-        write(bars.session, [symbols[place] for place in kept], bars.bars[:, kept])
-    return len(kept)
+    return [symbols[place] for place in kept], bars.bars[:, kept]
 
 
 def _asked(symbol: str, wanted: tuple[str, ...]) -> bool:

@@ -24,7 +24,7 @@ class Closing:
 
     def __init__(self) -> None:
         self._until: float | None = None
-        self._waits: set[asyncio.Timeout] = set()
+        self._waits: dict[asyncio.Timeout, float] = {}
 
     def __repr__(self) -> str:
         return f"Closing({len(self._waits)} waits, until {self._until})"
@@ -32,24 +32,27 @@ class Closing:
     def begin(self, within_s: float) -> None:
         """Let all waits, those that began and those to come, end in time for an answer in `within_s`."""
         self._until = asyncio.get_running_loop().time() + max(0.0, within_s - ANSWER_S)
-        for wait in self._waits:
-            wait.reschedule(self._until)
+        for wait, later_s in self._waits.items():
+            wait.reschedule(self._until + later_s)
 
     @asynccontextmanager
-    async def bound(self) -> AsyncIterator[None]:
+    async def bound(self, later_s: float = 0.0) -> AsyncIterator[None]:
         """Wait for something inside of this.
+
+        Args:
+            later_s: seconds of ANSWER_S that it may take as well.
 
         Raises:
             ClosingError: the gateway is going, and it did not come.
         """
         try:
-            async with asyncio.timeout_at(self._until) as wait:
-                self._waits.add(wait)
+            async with asyncio.timeout_at(None if self._until is None else self._until + later_s) as wait:
+                self._waits[wait] = later_s
                 try:
                     yield
                 finally:
-                    self._waits.discard(wait)
+                    del self._waits[wait]
         except TimeoutError:
             if not wait.expired():
                 raise
-            raise ClosingError("the gateway is stopping: ask again, or ask another one") from None
+            raise ClosingError("the gateway is stopping: ask again, or ask another one", retry_after_s=0.0) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import grpc
 
 from inference import open_inference_grpc_pb2 as oip
-from services.market.errors import BudgetSpentError, ModelUnusableError, TechnicError
+from services.market.errors import BudgetSpentError, ModelUnusableError, ServiceUnavailableError, TechnicError
 from services.rpc.logs import scan_metadata
 from services.rpc.status import from_peer
 
@@ -61,7 +61,11 @@ class StreamExchange:
             # A call that has ended may refuse even this: the reader tells why.
             with contextlib.suppress(asyncio.InvalidStateError, grpc.aio.InternalError):
                 await self._call.done_writing()
-            await self._reader
+            await asyncio.wait((self._reader,))
+            if self._reader.cancelled():
+                # By grpc.aio, when somebody who waited for a write was cancelled: of us nothing was.
+                raise ServiceUnavailableError(f"the {SERVICE}'s stream was broken off")
+            self._reader.result()
         except grpc.aio.AioRpcError as error:
             failure = from_peer(error, SERVICE)
             if type(failure) is TechnicError:

@@ -99,7 +99,7 @@ class Model:
             sha256=card.get("sha256", ""),
             device=card.get("device", ""),
             features=tuple(name.partition("@")[0] for name in features),
-            feature_versions={name: int(version) for name, _, version in versioned},
+            feature_versions={name: _version(terms.name, version) for name, _, version in versioned},
             tells_outliers=OUT_OF_DISTRIBUTION in outputs,
             learned_until=_day(terms.name, card.get("learned_until", "")),
         )
@@ -172,6 +172,15 @@ def _day(name: str, text: str) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise ModelUnusableError(f"the server of model {name} says learned_until {text[:20]!r}: no date") from None
+
+
+def _version(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ModelUnusableError(
+            f"the server of model {name} names the version {text[:20]!r} of a feature: no number"
+        ) from None
 
 
 def check_features(models: Sequence[Model], columns: Mapping[str, int]) -> None:

@@ -96,9 +96,10 @@ class Tracker:
     def fetched(self, ready_count: int, wanted_count: int, request_count: int) -> None:
         """Take note of sessions that are there."""
         self.ready_count, self.wanted_count = ready_count, wanted_count
-        self._state = replace(
-            self._state, done_count=ready_count, total_count=wanted_count, request_count=request_count
-        )
+        self._state = replace(self._state, request_count=request_count)
+        # A scorer that took another's place speaks of sessions again, while symbols are counted.
+        if self.stage is not Stage.SCORE:
+            self._state = replace(self._state, done_count=ready_count, total_count=wanted_count)
 
     def fetched_symbols(self, ready_count: int, wanted_count: int, request_count: int) -> None:
         """Take note of symbols that are there, where they come one by one."""

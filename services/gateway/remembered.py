@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cachetools import LRUCache
 
@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from services.gateway.clients import ScoredBlock
     from services.gateway.models import Model
     from services.gateway.scored import Predictions
+
+
+_SYMBOL_BYTES: Final = 160
+"""What the name of a symbol takes, with its place in the request, and its outcome."""
+_SCAN_BYTES: Final = 4_000
+"""What a scan takes without any symbol."""
 
 
 class ScoreRequest(NamedTuple):
@@ -48,14 +54,11 @@ class Remembered:
     predictions: Predictions
 
     @property
-    def row_count(self) -> int:
-        """Rows of all blocks."""
-        return sum(len(block.symbols) for block in self.blocks)
-
-    @property
     def byte_count(self) -> int:
-        """Bytes that it takes, about."""
-        return 8 * self.row_count * (len(self.columns) + len(self.models) + 16)
+        """Bytes that it takes, about, with the request: each of its symbols has a row or an omission in a block."""
+        rows = sum(len(block.symbols) for block in self.blocks)
+        omissions = sum(len(block.omissions) for block in self.blocks)
+        return 8 * rows * (len(self.columns) + len(self.models)) + _SYMBOL_BYTES * (rows + omissions) + _SCAN_BYTES
 
     def said_by(self, models: tuple[Model, ...]) -> bool:
         """Tell whether the predictions are what `models` would say again: the same files made them."""

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import grpc
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.market.errors import TechnicError
@@ -52,7 +53,8 @@ class ScanMetrics:
         except TechnicError as error:
             self._scans.labels(error.reason).inc()
             raise
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, grpc.aio.InternalError):
+            # The second is a write to a caller who has gone.
             self._scans.labels("CANCELLED").inc()
             raise
         except Exception:

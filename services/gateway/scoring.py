@@ -13,7 +13,7 @@ import structlog
 
 from services.gateway import cross_section
 from services.gateway.clients import EarlyBlock, FetchState, Header, RowsVersion, ScoredBlock
-from services.gateway.closing import ClosingError
+from services.gateway.closing import ANSWER_S, ClosingError
 from services.gateway.previews import Previews
 from services.gateway.progress import Stage
 from services.gateway.remembered import Remembered, ScoreRequest
@@ -155,7 +155,7 @@ class UniverseScoring:
         self.scored.add(block)
         self._tracker.scored(len(block.symbols) + len(block.omissions), len(block.symbols))
         if not predicted:
-            await self._forecast.send(block, self._context.forecast_s)
+            self._forecast.send(block, self._context.forecast_s)
 
     async def _take_version(self, version: str) -> None:
         """Take the blocks that are known already if they were left out; those so far are to be remembered."""
@@ -169,8 +169,12 @@ class UniverseScoring:
 
     async def _predict(self) -> None:
         """Take the alphas; without them their weight goes to TechRating."""
-        began = self._tracker.elapsed()
-        said = await self._forecast.finish(self._context.forecast_s)
+        began, said = self._tracker.elapsed(), NOTHING
+        try:
+            async with self._context.tools.closing.bound(ANSWER_S / 2):
+                said = await self._forecast.finish(self._context.forecast_s)
+        except ClosingError as error:
+            self._forecast.give_up(error)
         self.predictions = self._said.then(said) if self._said.alphas and self._forecast.models else said
         self._tracker.timed("infer", began)
 

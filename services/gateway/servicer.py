@@ -10,7 +10,7 @@ from services.gateway import messages
 from services.gateway.outcome import Accepted, Preview
 from services.gateway.progress import Tracker
 from services.gateway.request import parse, within
-from services.market.errors import OverloadedError
+from services.market.errors import BudgetSpentError, OverloadedError
 from services.rpc import logs
 from technic.v1 import gateway_service_pb2 as pb
 from technic.v1 import gateway_service_pb2_grpc
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.2
 """Seconds between two progress messages."""
+READ_S = 10.0
+"""Seconds after its budget that a caller has for reading the answer; its place is others' then."""
 
 
 class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
@@ -54,7 +56,12 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
                 raise OverloadedError(f"{self._running} scans are running: ask again in a second", retry_after_s=1.0)
             self._running += 1
             try:
-                await self._scan(parsed, tracker, context)
+                async with asyncio.timeout(parsed.budget_s + READ_S) as patience:
+                    await self._scan(parsed, tracker, context)
+            except TimeoutError:
+                if not patience.expired():
+                    raise
+                raise BudgetSpentError("the answer was not read in time: read every message as it comes") from None
             finally:
                 self._running -= 1
 
@@ -63,12 +70,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
     ) -> None:
         scan_id = secrets.token_hex(8)
         logs.bind_scan(scan_id)
-        # Two writes at once would hang the stream.
-        writing = asyncio.Lock()
-
-        async def write(message: pb.ScanUniverseResponse) -> None:
-            async with writing:
-                await context.write(message)
+        write = _Writer(context).write
 
         async def emit(event: Accepted | Preview) -> None:
             if isinstance(event, Accepted):
@@ -76,19 +78,16 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             else:
                 await write(messages.preview(event, request))
 
-        ended = asyncio.get_running_loop().create_future()
-
         async def tick() -> None:
-            while not ended.done():
+            while True:
                 await write(messages.progress(tracker.snapshot(), request.budget_s))
-                await asyncio.wait((ended,), timeout=TICK_S)
+                await asyncio.sleep(TICK_S)
 
         ticking = asyncio.create_task(tick())
         try:
             outcome = await self._scanner.scan(request, tracker, emit)
         finally:
-            # Never by a cancel: a write that was broken off is still under way, and the next one would fail.
-            ended.set_result(None)
+            ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
         await write(messages.progress(tracker.snapshot(), request.budget_s))
         for batch in messages.row_batches(outcome, request):
@@ -97,3 +96,25 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         message = messages.result(scan_id, request, outcome, tracker.timings, self._technic_version)
         await write(message)
         self._metrics.answered(message.result, tracker.elapsed(), request.budget_s)
+
+
+class _Writer:
+    """Writes the messages of one call, one after the other and each to its end.
+
+    Two at once would hang the stream, and one that is broken off would end it.
+    """
+
+    def __init__(self, context: grpc.aio.ServicerContext[Any, pb.ScanUniverseResponse]) -> None:
+        self._context = context
+        self._turn = asyncio.Lock()
+
+    async def write(self, message: pb.ScanUniverseResponse) -> None:
+        """Write a message; whoever is cancelled leaves while it goes out."""
+        writing = asyncio.ensure_future(self._write(message))
+        # Nobody may be left to hear that the caller has gone.
+        writing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(writing)
+
+    async def _write(self, message: pb.ScanUniverseResponse) -> None:
+        async with self._turn:
+            await self._context.write(message)

@@ -152,7 +152,7 @@ def choose(request: ScanRequest, listing: Listing) -> Universe:
     omissions: dict[str, Omission] = {}
     for symbol in found:
         kind = known.get(symbol, Attributes()).type
-        if not _PLAUSIBLE.fullmatch(symbol):
+        if symbol not in known and not _PLAUSIBLE.fullmatch(symbol):
             omissions[symbol] = Omission(symbol, Reason.UNKNOWN_SYMBOL)
         elif known and kind not in request.types:
             omissions[symbol] = Omission(symbol, Reason.FILTERED_TYPE, filter="type", attribute=kind.name)

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import grpc
 
 from services.market.errors import ServiceUnavailableError, TechnicError
-from services.rpc.status import from_call
+from services.rpc.status import from_call, is_typed
 
 T = TypeVar("T")
 Failed = Callable[[grpc.aio.AioRpcError, str], TechnicError]
@@ -15,21 +15,20 @@ Failed = Callable[[grpc.aio.AioRpcError, str], TechnicError]
 
 CONNECT_S: Final = 1.0
 """Seconds that a service which is not connected gets to be there: the longest pause before it is tried again, twice."""
+_POLL_S: Final = 0.01
 TRIES: Final = 3
 """How often at most a call is made that another server may answer in place of one that is going."""
 
 
 async def connected(channel: grpc.aio.Channel, within_s: float = CONNECT_S) -> bool:
     """Wait until a channel is connected; False if it was not within `within_s`, CONNECT_S at most."""
-    if (state := channel.get_state(try_to_connect=True)) is grpc.ChannelConnectivity.READY:
-        return True
-    try:
-        async with asyncio.timeout(min(within_s, CONNECT_S)):
-            while state is not grpc.ChannelConnectivity.READY:
-                await channel.wait_for_state_change(state)
-                state = channel.get_state(try_to_connect=True)
-    except TimeoutError:
-        return False
+    until = asyncio.get_running_loop().time() + min(within_s, CONNECT_S)
+    # Looked at again and again: gRPC forgets who waits for a change only when there is one; with nobody there is none.
+    while channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.READY:
+        left_s = until - asyncio.get_running_loop().time()
+        if left_s <= 0:
+            return False
+        await asyncio.sleep(min(_POLL_S, left_s))
     return True
 
 
@@ -68,5 +67,14 @@ async def ask(
             return await call(max(0.0, until - asyncio.get_running_loop().time()))
         except grpc.aio.AioRpcError as error:
             failure = failed(error, service)
-            if attempt == TRIES or not there or not isinstance(failure, ServiceUnavailableError):
+            if attempt == TRIES or not there or not _is_going(error, failure):
                 raise failure from None
+
+
+def _is_going(error: grpc.aio.AioRpcError, failure: TechnicError) -> bool:
+    """Tell whether a server ended a call because it ends itself: by gRPC's word, or by its own with when to come again.
+
+    A service that says UNAVAILABLE in our words, and no more, speaks of one behind it: asking again would not help.
+    """
+    told = isinstance(failure, ServiceUnavailableError)
+    return told and (failure.retry_after_s is not None or not is_typed(error))

@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 
 from services.market.errors import TechnicError
 from services.rpc import logs
-from services.rpc.status import to_status
+from services.rpc.status import crosses, to_status
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -63,6 +63,8 @@ def _guard(behaviour: Behaviour, method: str, scan_id: str) -> Behaviour:
             raise
         except TechnicError as error:
             outcome = error.reason
+            if not crosses(error):
+                structlog.get_logger().error("call_failed", method=method, error=error.message)
             await context.abort_with_status(rpc_status.to_status(to_status(error)))
         except grpc.aio.InternalError as error:
             # A write to a caller who has gone, or whose deadline has passed, a moment before we are told of that.

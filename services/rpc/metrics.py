@@ -16,6 +16,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from services.market.errors import InvalidRequestError, ServiceUnavailableError
+from services.rpc.access import ROLES
 from services.rpc.interceptors import rewrapped
 
 if TYPE_CHECKING:
@@ -115,7 +116,10 @@ class _MetricsInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler | None:
-        """Wrap the method's behaviour; called by grpc once a call. Health and reflection are not counted."""
+        """Wrap the method's behaviour; called by grpc once a call. Health and reflection are not counted.
+
+        Of a method that we do not have, anybody may ask for any name: it counts as OTHER, and no name is kept.
+        """
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
         if method.startswith("/grpc."):
@@ -124,7 +128,8 @@ class _MetricsInterceptor(grpc.aio.ServerInterceptor):
             self._metrics.begun()
             self._metrics.ended(OTHER, grpc.StatusCode.UNIMPLEMENTED.name, 0.0)
             return None
-        return rewrapped(handler, lambda behaviour: _timed(behaviour, method.removeprefix("/"), self._metrics))
+        label = method.removeprefix("/") if method in ROLES else OTHER
+        return rewrapped(handler, lambda behaviour: _timed(behaviour, label, self._metrics))
 
 
 def _timed(behaviour: Behaviour, method: str, metrics: Metrics) -> Behaviour:

@@ -43,6 +43,11 @@ _BY_REASON = {kind.reason: kind for kind in CODES}
 _INTERNAL = status_pb2.Status(code=code_pb2.INTERNAL, message="internal error")
 
 
+def crosses(error: Exception) -> bool:
+    """Tell whether a caller sees what an error says; of others the log must tell."""
+    return isinstance(error, tuple(CODES))
+
+
 def to_status(error: Exception) -> status_pb2.Status:
     """Turn an error into the status that a caller sees: code, text, ErrorInfo and, where known, RetryInfo."""
     kind = next((kind for kind in type(error).__mro__ if kind in CODES), None)
@@ -67,10 +72,7 @@ def from_call(error: grpc.aio.AioRpcError, service: str) -> TechnicError:
     Returns:
         The typed error; ServiceUnavailableError or BudgetSpentError if the status carries no details of ours.
     """
-    status = status_pb2.Status()
-    for key, value in error.trailing_metadata() or ():
-        if key == DETAILS_KEY and isinstance(value, bytes):
-            status.ParseFromString(value)
+    status = _status(error)
     kind, retry_after_s = _details(status)
     if kind is not None:
         return kind(status.message, retry_after_s=retry_after_s)
@@ -84,6 +86,11 @@ def from_call(error: grpc.aio.AioRpcError, service: str) -> TechnicError:
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in (error.details() or ""):
         return errors.InvalidRequestError(f"the request is larger than the {service} takes: {error.details()}")
     return TechnicError(f"the {service} failed with {code.name}: see its log")
+
+
+def is_typed(error: grpc.aio.AioRpcError) -> bool:
+    """Tell whether a failed call carries a typed error, so that the service itself spoke."""
+    return _details(_status(error))[0] is not None
 
 
 def from_peer(error: grpc.aio.AioRpcError, service: str) -> TechnicError:
@@ -100,6 +107,15 @@ def why_unreachable(error: grpc.aio.AioRpcError) -> str:
     """Say what to look at, by what gRPC says of a connection that could not be made."""
     details = error.details() or ""
     return next((cure for sign, cure in _CURES.items() if sign in details), "is it running?")
+
+
+def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    """Return the status with its details, as the service sent it; an empty one if it sent none."""
+    status = status_pb2.Status()
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            status.ParseFromString(value)
+    return status
 
 
 def _details(status: status_pb2.Status) -> tuple[type[TechnicError] | None, float | None]:

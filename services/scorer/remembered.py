@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from services.scorer.block import ScoredBlock
 
-_SYMBOL_BYTES: Final = 120
-"""What the name of a symbol takes, with its place in the request and in its block."""
+_SYMBOL_BYTES: Final = 160
+"""What the name of a symbol takes, with its place in the request, and its outcome."""
+_SCORING_BYTES: Final = 4_000
+"""What a scoring takes without any symbol."""
 
 
 class ScoreRequest(NamedTuple):
@@ -50,9 +52,11 @@ class Remembered:
 
     @property
     def byte_count(self) -> int:
-        """Bytes that it takes, about."""
-        rows = sum(block.values.nbytes + _SYMBOL_BYTES * len(block.symbols) for block in self.blocks)
-        return rows + sum(closes.nbytes for closes in self.context.values())
+        """Bytes that it takes, about, with the request: each of its symbols has a row or an omission in a block."""
+        values = sum(block.values.nbytes for block in self.blocks)
+        values += sum(closes.nbytes for closes in self.context.values())
+        symbols = sum(len(block.symbols) + len(block.omissions) for block in self.blocks)
+        return values + _SYMBOL_BYTES * symbols + _SCORING_BYTES
 
 
 class RememberedScorings:

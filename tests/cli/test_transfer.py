@@ -102,9 +102,19 @@ async def test_some_symbols_of_some_sessions_are_exported(
     assert [line.split(",")[:2] for line in lines[1:]] == [
         [f'"{symbol}"', str(session)] for session in NEWEST[1::-1] for symbol in ("S7", "S8")
     ]
-    for wrong in ((str(out), "--symbols", "NONE"), (str(tmp_path / "bars.txt"),), (str(out / "a.csv"),)):
+    was = out.read_bytes()
+    folder = tmp_path / "sessions"
+    for wrong in (
+        (str(out), "--symbols", "NONE"),
+        (str(folder), "--symbols", "NONE"),
+        (str(tmp_path / "bars.txt"),),
+        (str(out / "a.csv"),),
+        (str(filled / "below-a-file"),),
+    ):
         failed = await technic.run(*command, *wrong)
         assert (failed.code, failed.out) == (2, "")
+    assert out.read_bytes() == was
+    assert not folder.exists()
 
 
 async def test_the_providers_flat_files_are_imported(

@@ -76,12 +76,14 @@ class Project:
         port: of the gateway on this machine's loopback.
         files: compose files, later ones over earlier ones.
         environment: what compose reads beside ours.
+        flags: of every scan.
     """
 
     name: str
     port: int
     files: tuple[Path, ...] = FILES
     environment: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -135,7 +137,7 @@ class Project:
     def scan_command(self, *flags: str, budget: str = "60s") -> tuple[str, ...]:
         """Return the command line of a scan."""
         shared = ("--gateway", self.address, "--format", "json", "--budget", budget)
-        return (str(BIN / "technic"), "scan", *shared, *flags)
+        return (str(BIN / "technic"), "scan", *shared, *self.flags, *flags)
 
     def whole_scan(self) -> dict[str, Any]:
         """Scan until nothing is missing, as connections may still be coming back; return the document."""

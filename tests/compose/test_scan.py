@@ -1,10 +1,13 @@
 """What a user of the containers sees: they start, answer scans, explain themselves, and keep what they fetched."""
 
 import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.compose.project import BIN, SERVICES, Project, docker, eventually, run
+from tests.compose.project import BIN, SERVICES, Project, Ran, docker, eventually, run
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600, func_only=True)]
 
@@ -53,22 +56,6 @@ def test_what_was_fetched_survives_the_containers(project: Project, usual_hash: 
     assert found["result_hash"] == usual_hash
 
 
-def test_work_spreads_over_scaled_scorers(project: Project) -> None:
-    project.up("--scale", "scorer=3", "--no-recreate")
-    try:
-        scorers = project.containers("scorer")
-        assert len(scorers) == 3
-
-        def all_scored() -> bool:
-            project.whole_scan()
-            return all("ScoreUniverse" in run("docker", "logs", scorer).err for scorer in scorers)
-
-        # The gateway finds them when the one that it knows asks it to connect anew.
-        eventually(all_scored, "each of three scorers was asked")
-    finally:
-        project.up("--scale", "scorer=1")
-
-
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_container_may_do_no_more_than_it_has_to(service: str, project: Project) -> None:
     found = project.inspect(service)
@@ -95,3 +82,44 @@ def test_memory_and_images_are_bounded(project: Project) -> None:
         # The layers of the base are shared by all five.
         assert image["RootFS"]["Layers"][: len(base["RootFS"]["Layers"])] == base["RootFS"]["Layers"]
         assert image["Size"] - base["Size"] <= IMAGE_BYTES, service
+
+
+@pytest.fixture(scope="module")
+def scorers(project: Project) -> Iterator[list[str]]:
+    """Three scorers at work, two of them added while the gateway ran."""
+    project.up("--scale", "scorer=3", "--no-recreate")
+    scorers = project.containers("scorer")
+
+    def all_scored() -> bool:
+        project.whole_scan()
+        return all("ScoreUniverse" in run("docker", "logs", scorer).err for scorer in scorers)
+
+    # The gateway finds them when the one that it knows asks it to connect anew.
+    eventually(all_scored, "each of three scorers was asked")
+    yield scorers
+    project.up("--scale", "scorer=1")
+
+
+def test_work_spreads_over_added_scorers(scorers: list[str]) -> None:
+    assert len(scorers) == 3
+
+
+def test_no_scan_fails_while_scorers_restart(project: Project, scorers: list[str], usual_hash: str) -> None:
+    over = threading.Event()
+
+    def scanning() -> list[Ran]:
+        scans = [project.scan()]
+        while not over.is_set():
+            scans.append(project.scan())
+        return scans
+
+    with ThreadPoolExecutor(1) as pool:
+        seen = pool.submit(scanning)
+        try:
+            # All but one, as one that is back is found again within half a minute only.
+            for scorer in scorers[:2]:
+                docker("restart", "--time", "12", scorer)
+        finally:
+            over.set()
+    assert [(scan.code, scan.err) for scan in seen.result() if scan.code] == []
+    assert {scan.document["result_hash"] for scan in seen.result()} == {usual_hash}

@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from services.gateway.clients import ScoredBlock
 from services.gateway.models import Model, ModelTerms
 from services.gateway.remembered import Remembered, RememberedScans, ScoreRequest
 from services.gateway.scored import NOTHING, Predictions
+from services.market.omission import Omission
+from services.market.vocabulary import Reason
 
 MODEL = Model("alpha_5", ModelTerms("alpha_5"), "1", "ab12", "cpu", ("rsi_14",), {"rsi_14": 1}, tells_outliers=True)
 
@@ -30,13 +33,27 @@ def test_alphas_of_a_server_that_does_not_tell_its_files_are_asked_for_again() -
     assert not scan(1, (unknown,)).said_by((unknown,))
 
 
+@pytest.mark.parametrize("limit", [0, 1_000_000])
+def test_scans_without_a_row_count_too(limit: int) -> None:
+    symbols = [tuple(f"X{number}-{place}" for place in range(100)) for number in range(200)]
+    kept = RememberedScans(limit)
+    for some in symbols:
+        omissions = tuple(Omission(symbol, Reason.UNKNOWN_SYMBOL) for symbol in some)
+        block = ScoredBlock((), {}, np.zeros(0, np.uint32), omissions)
+        request = ScoreRequest(some, "2025-07-09", False, False)
+        kept.put(request, Remembered("first", {}, (block,), (), NOTHING))
+    count = sum(kept.get(ScoreRequest(some, "2025-07-09", False, False)) is not None for some in symbols)
+    assert count <= limit / 10_000
+    assert (count > 0) == (limit > 0)
+
+
 def test_what_was_asked_for_longest_ago_leaves_first_and_too_much_is_not_kept() -> None:
     requests = [ScoreRequest((name,), "2025-07-09", False, False) for name in "ABC"]  # two columns
     kept = RememberedScans(2 * scan(10).byte_count)
     for request in requests:
         kept.put(request, scan(10))
     assert [kept.get(request) is not None for request in requests] == [False, True, True]
-    kept.put(requests[2], scan(21))
+    kept.put(requests[2], scan(200))
     assert kept.get(requests[2]) is None
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from prometheus_client import CollectorRegistry
 
 from services.gateway.clients import FetchState
@@ -102,6 +103,32 @@ async def test_two_writes_never_meet() -> None:
         await servicer.ScanUniverse(pb.ScanUniverseRequest(), context)  # type: ignore[arg-type]  # a fake
     assert context.kinds.count("accepted") == 100
     assert "progress" in context.kinds
+
+
+class DeafContext(JealousContext):
+    """A caller that reads nothing until `reads` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = asyncio.Event()
+
+    async def write(self, message: pb.ScanUniverseResponse) -> None:
+        """Wait for the caller."""
+        await self.reads.wait()
+        await super().write(message)
+
+
+async def test_a_caller_that_does_not_read_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.servicer.READ_S", 0.0)
+    servicer, request = serving(BriefScanner()), pb.ScanUniverseRequest(budget=Duration(nanos=100_000_000))
+    for _ in range(2):
+        deaf = DeafContext()
+        with pytest.raises(BudgetSpentError, match="not read in time"):
+            await servicer.ScanUniverse(request, deaf)  # type: ignore[arg-type]  # a fake
+        deaf.reads.set()
+    context = JealousContext()
+    await servicer.ScanUniverse(pb.ScanUniverseRequest(), context)  # type: ignore[arg-type]  # a fake
+    assert context.kinds[-1] == "result"
 
 
 async def test_a_scan_that_failed_makes_room_for_the_next() -> None:

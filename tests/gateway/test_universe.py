@@ -54,6 +54,12 @@ def test_what_can_be_no_symbol_is_omitted_at_once() -> None:
     )
 
 
+def test_a_symbol_that_the_list_has_is_one_however_it_looks() -> None:
+    listing = replace(LISTING, attributes={"BAC^B": Attributes(type=SymbolType.PREFERRED)})
+    for spelled in ("BAC^B", "BAC.PRB"):
+        assert choose(replace(ANY, symbols=(spelled,)), listing).symbols == ("BAC^B",)
+
+
 def test_given_symbols_of_other_types_are_omitted_by_name() -> None:
     universe = choose(replace(WHOLE, symbols=("BIG", "SPY")), LISTING)
     assert universe.symbols == ("BIG",)

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from services.market.errors import InvalidRequestError, ServiceUnavailableError
-from services.rpc.asking import CONNECT_S, ask, connected
+from services.rpc.asking import CONNECT_S, TRIES, ask, connected
 from services.rpc.channel import LONGEST_BACKOFF_MS, open_channel
 from services.rpc.serve import RunningServer, ServerSpec, start
 
@@ -106,6 +106,29 @@ async def test_what_a_server_says_is_not_asked_twice(tmp_path: Path) -> None:
             await asked()
     await running.stop()
     assert method.count == 1
+
+
+async def behind(request: bytes, context: Any) -> bytes:  # noqa: ARG001  # grpc's signature
+    """Say that another service is not there."""
+    raise ServiceUnavailableError("the other one cannot be reached")
+
+
+async def leave(request: bytes, context: Any) -> bytes:  # noqa: ARG001  # grpc's signature
+    """Say that this one is going."""
+    raise ServiceUnavailableError("going", retry_after_s=0.0)
+
+
+@pytest.mark.parametrize(("function", "tries"), [(behind, 1), (leave, TRIES)])
+async def test_who_speaks_of_a_service_behind_it_is_not_asked_again_and_who_goes_is(
+    function: Any, tries: int, tmp_path: Path
+) -> None:
+    method = Method(function)
+    running = await serving(f"unix:{tmp_path}/server", method)
+    async with asking(running.address) as asked:
+        with pytest.raises(ServiceUnavailableError):
+            await asked()
+    await running.stop()
+    assert method.count == tries
 
 
 async def test_nobody_is_waited_for_no_longer_than_the_call_may_take(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import urllib.request
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.market.errors import InvalidRequestError, ServiceUnavailableError
 from services.rpc.channel import open_channel
+from services.rpc.listening import ServerAccess
 from services.rpc.metrics import OTHER, Metrics
 from services.rpc.serve import RunningServer, ServerSpec, start
 from technic.v1 import fetcher_service_pb2, fetcher_service_pb2_grpc
@@ -110,6 +112,28 @@ async def test_methods_that_nobody_has_are_one_series(server: RunningServer, met
                 await unknown(b"", timeout=5)
     found = await read(metrics)
     assert found[CALLS, OTHER, "UNIMPLEMENTED", "grpc"] == 20
+    assert not any("Method" in label for labels in found for label in labels)
+
+
+async def test_methods_that_nobody_has_are_one_series_where_tokens_are_asked_for_too(
+    metrics: Metrics, tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"app reader {'0' * 64}\n")
+    protected = replace(spec(f"unix:{tmp_path}/protected", metrics), access=ServerAccess(tokens=tokens))
+    running = await start(protected)
+    async with open_channel(running.address) as channel:
+        for number in range(20):
+            unknown: Any = channel.unary_unary(f"/no.such.Service/Method{number}")
+            with pytest.raises(grpc.aio.AioRpcError):
+                await unknown(b"", timeout=5)
+        stub = fetcher_service_pb2_grpc.FetcherServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.ListSymbols(fetcher_service_pb2.ListSymbolsRequest(), timeout=5)
+    found = await read(metrics)
+    await running.kill()
+    assert found[CALLS, OTHER, "UNAUTHENTICATED", "grpc"] == 20
+    assert found[CALLS, LIST, "UNAUTHENTICATED", "grpc"] == 1
     assert not any("Method" in label for labels in found for label in labels)
 
 

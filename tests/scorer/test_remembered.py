@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from services.market.omission import Omission
 from services.market.panel import Panel
 from services.market.scoring import ScoringConfig
+from services.market.vocabulary import Reason
 from services.scorer.block import ScoredBlock
 from services.scorer.regime import CONTEXT_SYMBOLS
 from services.scorer.remembered import Remembered, RememberedScorings, ScoreRequest
@@ -42,4 +44,10 @@ def test_what_is_remembered_keeps_no_bars_of_the_panel() -> None:
     assert tuple(context) == CONTEXT_SYMBOLS
     assert all(closes.base is None for closes in context.values())
     kept = Remembered("first", (), context)
-    assert kept.byte_count == 8 * 300 * len(CONTEXT_SYMBOLS)
+    assert kept.byte_count == 8 * 300 * len(CONTEXT_SYMBOLS) + Remembered("first", (), {}).byte_count
+
+
+def test_symbols_without_a_row_count_too() -> None:
+    omissions = tuple(Omission(f"X{number}", Reason.NO_DATA) for number in range(1000))
+    block = ScoredBlock((), np.empty((0, 100)), np.empty(0, np.uint32), omissions)
+    assert Remembered("first", (block,), {}).byte_count > 100 * len(omissions)
