@@ -9,6 +9,11 @@ DEFAULT_DEADLINE_S: Final = 300.0
 """Seconds that a call without a deadline may take."""
 LAST_S: Final = 0.2
 """Seconds that the last few symbols need from here to the rows."""
+SENDING_S: Final = 0.2
+SYMBOL_S: Final = 0.00006
+SENDING_SHARE: Final = 0.3
+"""Seconds, and those of each symbol, that are kept for sending and scoring, twice what they take on a quiet machine; at
+most a share of the time that is left."""
 LISTING_SHARE: Final = 0.65
 """Share of a call's time that the reference list, pages one after the other, is waited for; scoring takes less."""
 UNLISTED_S: Final = 0.15
@@ -35,7 +40,7 @@ def listing_deadline(context: grpc.aio.ServicerContext[Any, Any]) -> float:
 def fetch_deadline(context: grpc.aio.ServicerContext[Any, Any], symbol_count: int) -> float:
     """Return the loop's time at which fetching must end, so that what is there can still be sent and scored."""
     left = _left(context, DEFAULT_DEADLINE_S)
-    sending = min(0.3 * left, 0.3 + 0.0002 * symbol_count)
+    sending = min(SENDING_SHARE * left, SENDING_S + SYMBOL_S * symbol_count)
     return asyncio.get_running_loop().time() + left - sending
 
 
