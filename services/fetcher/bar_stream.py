@@ -11,7 +11,7 @@ It goes through five steps:
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -25,12 +25,14 @@ from services.fetcher.reference.symbol_list import SymbolList
 from services.fetcher.running import RunningBars
 from services.fetcher.sent import Inputs, SentBlocks
 from services.fetcher.series import Omissions, SymbolSeries
+from services.fetcher.source import SymbolBars
 from services.fetcher.split_check import WAIT_S, SplitCheck
 from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.stream_events import BarsVersion, Emit, StreamRequest, StreamSummary, SymbolState
 from services.fetcher.sync import TICK_S, SessionSync
 from services.fetcher.window import Window
 from services.market.errors import ProviderPlanError
+from services.market.sessions import to_day_number
 from services.market.vocabulary import Reason
 
 REASONS_WAIT_S: Final = 2.0
@@ -189,9 +191,10 @@ class _Stream:
         await self._emit(BarsVersion(sent.version))
         return sent.lacking
 
-    async def _send(self, symbols: Sequence[str], window: Window, *, by_symbol: bool = False) -> list[str]:
-        size = self._request.block_size
-        return await self._parts.blocks.send(symbols, window, size, self._emit, by_symbol=by_symbol)
+    async def _send(
+        self, symbols: Sequence[str], window: Window, series: Mapping[str, SymbolBars] | None = None
+    ) -> list[str]:
+        return await self._parts.blocks.send(symbols, window, self._request.block_size, self._emit, series)
 
     async def _repaired(self, lacking: Sequence[str], sessions: tuple[date, ...], window: Window) -> None:
         """Ask for symbols without bars one by one; all of them or, if the plan cannot afford that, none.
@@ -205,7 +208,8 @@ class _Stream:
             asked = await self._parts.series.lacking(lacking, sessions)
             self.plan = self.plan.repairing(asked, self._parts.source.pace)
             found, omissions = await self._parts.series.bring(lacking, sessions, listings, until)
-            await self._send(found, window, by_symbol=True)
+            without = await self._send(tuple(found), window, found)
+            omissions = (*omissions, *((symbol, Reason.NO_DATA) for symbol in without))
         if omissions:
             await self._emit(omissions)
 
@@ -226,12 +230,13 @@ class _Stream:
             bringing.cancel()
             await asyncio.gather(bringing, return_exceptions=True)
         window = await laying
-        closes = {symbol: close for symbol in found if (close := parts.series.close(symbol, window.sessions[0]))}
+        first = to_day_number(window.sessions[0])
+        closes = {symbol: close for symbol, bars in found.items() if (close := bars.close(first))}
         checked = parts.check.suspects_among(
             window.sessions, closes, self._patience(WAIT_S + 2 * parts.source.pace.spacing_s)
         )
         window = window.suspecting(await checked)
-        without = await self._send(found, window, by_symbol=True)
+        without = await self._send(tuple(found), window, found)
         omissions = (*omissions, *((symbol, Reason.NO_DATA) for symbol in without))
         if omissions:
             await self._emit(omissions)

@@ -94,7 +94,7 @@ class Bars:
         self._running = RunningBars(self._source, clock)
         self._check = SplitCheck(self._source, store, self._reference, index, cache)
         series = SymbolSeries(source)
-        blocks = Blocks(index, cache, series)
+        blocks = Blocks(index, cache)
         self._streams = BarStreams(
             source,
             cache,
@@ -170,7 +170,7 @@ class Bars:
         history_count: int,
         *,
         until: float,
-        left_s: float = math.inf,
+        ends: float = math.inf,
         symbol_count: int = 0,
         newest: bool = False,
     ) -> Listed:
@@ -182,17 +182,18 @@ class Bars:
             as_of: a session, as `resolve` gave it.
             history_count: number of sessions, ending with as_of, to begin with; 0 for none.
             until: the loop's time after which nothing is waited for.
-            left_s: seconds that the caller has, by which the plan is made.
+            ends: the loop's time at which the caller must be done, by which the plan is made.
             symbol_count: symbols that will be asked for; 0 for the whole list. A few may come one by one.
             newest: whether as_of stands for the newest session: while the provider is down, the newest one that is at
                 hand will do, which a notice says.
         """
         await self.stored.refresh()
-        listed = await self._listed(as_of, history_count, until, left_s, symbol_count)
-        older = self._at_hand(as_of) if newest and as_of not in self.cache and self._source.failing else None
-        if older is None or self.is_running(as_of):
+        listed = await self._listed(as_of, history_count, until, ends, symbol_count)
+        there = as_of in self.cache or self._source.is_stored(as_of) or self.is_running(as_of)
+        older = self._at_hand(as_of) if newest and self._source.failing and not there else None
+        if older is None:
             return listed
-        listed = await self._listed(older, history_count, until, left_s, symbol_count)
+        listed = await self._listed(older, history_count, until, ends, symbol_count)
         notice = f"the provider is failing: as of {older}, the newest session at hand, instead of {as_of}"
         return replace(listed, notices=(*listed.notices, notice))
 
@@ -201,13 +202,12 @@ class Bars:
         recent = calendar.sessions_ending(as_of, OLDER_SESSIONS + 1)[-2::-1]
         return next((one for one in recent if one in self.cache or self._source.is_stored(one)), None)
 
-    async def _listed(self, as_of: date, history_count: int, until: float, left_s: float, symbol_count: int) -> Listed:
+    async def _listed(self, as_of: date, history_count: int, until: float, ends: float, symbol_count: int) -> Listed:
         sessions = sessions_of(as_of, history_count) if history_count else ()
         running = self.is_running(as_of)
         newest, completed = (self._source.latest_session(), sessions[:-1]) if running else (as_of, sessions)
         holding = self._streams.holding(completed)
         whole = not symbol_count or symbol_count + CONTEXT_COUNT >= len(holding.missing)
-        ends = asyncio.get_running_loop().time() + left_s
         listing = asyncio.create_task(self._symbols.listed(newest, completed, until, ends=ends, whole=whole))
         try:
             if sessions:
@@ -219,6 +219,7 @@ class Bars:
             await asyncio.gather(listing, return_exceptions=True)
         asked = [one.symbol for one in listed.listings[: symbol_count or None]] if holding.missing else []
         pace, first_day = self._source.pace, self._source.first_day()
+        left_s = ends - asyncio.get_running_loop().time()
         plan = plan_fetch(holding, asked, pace, first_day, left_s) if completed else None
         return replace(listed, as_of=as_of, notices=(*listed.notices, *notices), plan=plan)
 

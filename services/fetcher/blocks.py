@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.fetcher.cache import SessionCache
-from services.fetcher.series import SymbolSeries
+from services.fetcher.cache import SessionCache, cut
+from services.fetcher.source import SymbolBars
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.window import Window
 from services.market.adjust import adjust
@@ -29,19 +29,22 @@ class Blocks:
     Args:
         index: numbers of the symbols in `cache`.
         cache: L1, by session.
-        series: bars of single symbols.
     """
 
-    def __init__(self, index: SymbolIndex, cache: SessionCache, series: SymbolSeries) -> None:
+    def __init__(self, index: SymbolIndex, cache: SessionCache) -> None:
         self._index = index
         self._cache = cache
-        self._series = series
 
     def __repr__(self) -> str:
         return f"Blocks({self._cache!r})"
 
     async def send(
-        self, symbols: Sequence[str], window: Window, size: int, emit: EmitPanel, *, by_symbol: bool = False
+        self,
+        symbols: Sequence[str],
+        window: Window,
+        size: int,
+        emit: EmitPanel,
+        series: Mapping[str, SymbolBars] | None = None,
     ) -> list[str]:
         """Emit the blocks of `symbols`, the next one being cut while one goes out; return those without any bar.
 
@@ -50,16 +53,22 @@ class Blocks:
             window: sessions and splits.
             size: symbols in a block.
             emit: takes the blocks, in the symbols' order.
-            by_symbol: whether the bars are those that came one symbol at a time; else those of whole sessions.
+            series: the bars of the symbols where they came one by one; None for those of whole sessions: all blocks are
+                cut from the same ones, whatever is put into L1 meanwhile.
         """
         lacking: list[str] = []
         parts = deque(tuple(symbols[start : start + size]) for start in range(0, len(symbols), size))
         cutting: deque[asyncio.Task[Panel]] = deque()
-        cut = self._cut_series if by_symbol else self._cut_sessions
+        rows = self._cache.rows(window.sessions) if series is None else ()
         try:
             for part in tuple(parts):
                 while parts and len(cutting) < CUT_AHEAD:
-                    cutting.append(asyncio.create_task(asyncio.to_thread(cut(parts.popleft(), window))))
+                    following = parts.popleft()
+                    if series is None:
+                        panel_of = self._cut_sessions(following, window, rows)
+                    else:
+                        panel_of = self._cut_series({it: series[it] for it in following if it in series}, window)
+                    cutting.append(asyncio.create_task(asyncio.to_thread(panel_of)))
                 panel = await cutting[0]
                 cutting.popleft()
                 there = set(panel.symbols)
@@ -71,26 +80,26 @@ class Blocks:
                 task.cancel()
         return lacking
 
-    def _cut_sessions(self, symbols: tuple[str, ...], window: Window) -> Callable[[], Panel]:
+    def _cut_sessions(
+        self, symbols: tuple[str, ...], window: Window, rows: Sequence[NDArray[np.float64] | None]
+    ) -> Callable[[], Panel]:
         """Return what cuts a block out of whole sessions, in a thread."""
 
-        def cut() -> Panel:
+        def block() -> Panel:
             columns = [(symbol, self._index.column_of(symbol)) for symbol in symbols]
             known = tuple(symbol for symbol, column in columns if column is not None)
             numbers = np.array([column for _, column in columns if column is not None], np.int32)
             fetched = [session not in window.missing for session in window.completed]
-            bars = self._cache.gather(window.sessions, numbers)
+            bars = cut(rows, numbers)
             bars[:, : len(fetched)][:, ~np.array(fetched, np.bool_)] = np.nan
             return _panel(known, numbers, bars, fetched, window)
 
-        return cut
+        return block
 
-    def _cut_series(self, symbols: tuple[str, ...], window: Window) -> Callable[[], Panel]:
-        """Return what puts the bars of single symbols side by side, in a thread; they are looked up before that."""
-        sessions = window.reachable
-        found = {symbol: bars for symbol in symbols if (bars := self._series.get(symbol, sessions)) is not None}
+    def _cut_series(self, found: Mapping[str, SymbolBars], window: Window) -> Callable[[], Panel]:
+        """Return what puts the bars of single symbols side by side, in a thread."""
 
-        def cut() -> Panel:
+        def block() -> Panel:
             days = window.days
             bars = np.full((len(FIELDS), len(days), len(found)), np.nan)
             for place, one in enumerate(found.values()):
@@ -101,7 +110,7 @@ class Blocks:
             fetched = [session not in window.unreachable for session in window.completed]
             return _panel(tuple(found), numbers, bars, fetched, window)
 
-        return cut
+        return block
 
 
 def _panel(

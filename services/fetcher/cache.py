@@ -81,9 +81,9 @@ class SessionCache:
             self._evict(session.session)
 
     def drop(self, session: date) -> None:
-        """Forget a session."""
+        """Forget a session, unless it is pinned."""
         with self._lock:
-            row = self._rows.pop(session, None)
+            row = None if self._pins[session] else self._rows.pop(session, None)
             self.byte_count -= 0 if row is None else row.nbytes
 
     def gather(self, sessions: Sequence[date], columns: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -96,10 +96,15 @@ class SessionCache:
         Returns:
             (field, session, symbol) float64, raw; NaN = no bar.
         """
+        return cut(self.rows(sessions), columns)
+
+    def rows(self, sessions: Sequence[date]) -> list[NDArray[np.float64] | None]:
+        """Return the row of each session, for `cut`; None for one that is not here.
+
+        Nobody writes to a row: a session that comes again is a new one.
+        """
         with self._lock:
-            rows = [self._used(session) for session in sessions]
-        # A session that comes again is a new row: nobody writes to these.
-        return _cut(rows, columns)
+            return [self._used(session) for session in sessions]
 
     def numbers(self, sessions: Sequence[date]) -> tuple[int, ...]:
         """Return the number of each session's row: every `put` makes a new one, and 0 is a session that is not here."""
@@ -141,7 +146,7 @@ class SessionCache:
                     return
 
 
-def _cut(rows: list[NDArray[np.float64] | None], columns: NDArray[np.int32]) -> NDArray[np.float64]:
+def cut(rows: Sequence[NDArray[np.float64] | None], columns: NDArray[np.int32]) -> NDArray[np.float64]:
     """Copy the bars of some symbols out of some rows: (field, session, symbol); NaN where there is no row."""
     bars = np.empty((len(FIELDS), len(rows), len(columns)))
     for place, row in enumerate(rows):

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-import numpy as np
 from cachetools import LRUCache
 
 from services.fetcher.source import Listing, SymbolBars
-from services.fetcher.store.stored_source import StoredSource
+from services.fetcher.store.stored_source import StoredSource, is_believed
 from services.market.errors import MalformedAnswerError, ProviderAuthError, TechnicError
-from services.market.sessions import to_day_number
 from services.market.vocabulary import Reason
 
 SERIES_LIMIT: Final = 4_096
@@ -44,7 +42,7 @@ class SymbolSeries:
         self._source = source
         self._kept: LRUCache[str, _Kept] = LRUCache(SERIES_LIMIT)
         # Symbols without bars, and since which session: later sessions would show them if they had traded.
-        self._absent: LRUCache[str, date] = LRUCache(ABSENT_LIMIT)
+        self._absent: LRUCache[str, tuple[date, date]] = LRUCache(ABSENT_LIMIT)
 
     def __repr__(self) -> str:
         return f"SymbolSeries({len(self._kept)} symbols)"
@@ -54,15 +52,6 @@ class SymbolSeries:
         kept = self._kept.get(symbol)
         return kept.bars if kept is not None and kept.covers(sessions) else None
 
-    def close(self, symbol: str, session: date) -> float | None:
-        """Return the raw close of a symbol in a session, USD; None if there is none here."""
-        kept, day = self._kept.get(symbol), to_day_number(session)
-        if kept is None:
-            return None
-        place = int(np.searchsorted(kept.bars.session_days, day))
-        there = place < len(kept.bars.session_days) and kept.bars.session_days[place] == day
-        return float(kept.bars.bars[3, place]) if there else None
-
     async def lacking(self, symbols: Sequence[str], sessions: Sequence[date]) -> tuple[str, ...]:
         """Return those symbols whose bars would take a call to the provider, in their order."""
         unknown = [symbol for symbol in symbols if not self._is_known(symbol, sessions)]
@@ -71,7 +60,7 @@ class SymbolSeries:
 
     async def bring(
         self, symbols: Sequence[str], sessions: Sequence[date], listings: Mapping[str, Listing], until: float
-    ) -> tuple[list[str], Omissions]:
+    ) -> tuple[dict[str, SymbolBars], Omissions]:
         """Bring the bars of symbols here, the first ones first.
 
         Args:
@@ -81,12 +70,12 @@ class SymbolSeries:
             until: the loop's time from which on nothing is waited for.
 
         Returns:
-            the symbols that have bars in `sessions`, in their order; and the others, each with its reason.
+            the bars of the symbols that have some in `sessions`, in their order; and the others, each with its reason.
 
         Raises:
             ProviderAuthError: the key is refused, so that asking for others is no use.
         """
-        outcomes: dict[str, Reason | None] = dict.fromkeys(symbols, Reason.BUDGET_SPENT)
+        outcomes: dict[str, SymbolBars | Reason] = dict.fromkeys(symbols, Reason.BUDGET_SPENT)
         gate = asyncio.Semaphore(self._source.concurrency)
 
         async def one(symbol: str) -> None:
@@ -104,8 +93,8 @@ class SymbolSeries:
             refused = next(error for error in errors.exceptions if isinstance(error, ProviderAuthError))
         if refused is not None:
             raise refused
-        found = [symbol for symbol in symbols if outcomes[symbol] is None]
-        return found, tuple((symbol, reason) for symbol, reason in outcomes.items() if reason is not None)
+        found = {symbol: one for symbol, one in outcomes.items() if isinstance(one, SymbolBars)}
+        return found, tuple((symbol, one) for symbol, one in outcomes.items() if isinstance(one, Reason))
 
     def absence(self, symbol: str, listings: Mapping[str, Listing]) -> Reason:
         """Return the reason for a symbol without bars."""
@@ -115,10 +104,13 @@ class SymbolSeries:
         return self._is_absent(symbol, sessions) or self.get(symbol, sessions) is not None
 
     def _is_absent(self, symbol: str, sessions: Sequence[date]) -> bool:
-        return self._absent.get(symbol, date.max) <= sessions[0]
+        looked = self._absent.get(symbol)
+        return looked is not None and is_believed(looked, (sessions[0], sessions[-1]))
 
-    async def _outcome(self, symbol: str, sessions: Sequence[date], listings: Mapping[str, Listing]) -> Reason | None:
-        """Bring the bars of one symbol here; return the reason if there are none."""
+    async def _outcome(
+        self, symbol: str, sessions: Sequence[date], listings: Mapping[str, Listing]
+    ) -> SymbolBars | Reason:
+        """Bring the bars of one symbol here, and return them, or the reason if there are none."""
         if self._is_absent(symbol, sessions):
             return self.absence(symbol, listings)
         bars = self.get(symbol, sessions)
@@ -133,6 +125,6 @@ class SymbolSeries:
                 return Reason.PROVIDER_UNAVAILABLE
             self._kept[symbol] = _Kept(sessions[0], sessions[-1], bars)
         if len(bars.session_days):
-            return None
-        self._absent[symbol] = sessions[0]
+            return bars
+        self._absent[symbol] = sessions[0], sessions[-1]
         return self.absence(symbol, listings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -47,7 +46,7 @@ class FetcherServicer(StoreRpcs, CacheRpcs, fetcher_service_pb2_grpc.FetcherServ
                 as_of,
                 request.history_count,
                 until=listing_deadline(context),
-                left_s=deadline(context) - asyncio.get_running_loop().time(),
+                ends=deadline(context),
                 symbol_count=request.symbol_count,
                 newest=not request.as_of,
             )

@@ -78,6 +78,12 @@ class SymbolBars:
     bars: NDArray[np.float64]
     refused_count: int
 
+    def close(self, day: int) -> float | None:
+        """Return the raw close of a day, counted since 1970-01-01, USD; None without a bar."""
+        place = int(np.searchsorted(self.session_days, day))
+        there = place < len(self.session_days) and self.session_days[place] == day
+        return float(self.bars[3, place]) if there else None
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:

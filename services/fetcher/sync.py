@@ -108,7 +108,8 @@ class SessionSync:
         began, coming = loop.time(), sum(not is_ready(session) for session in sessions)
         while missing := [session for session in sessions if not is_ready(session)]:
             left = until - loop.time()
-            if left <= 0 or (self._source.failing and not patient):
+            stored = any(self._source.is_stored(session) for session in missing)
+            if left <= 0 or (self._source.failing and not patient and not stored):
                 down = ProviderUnavailableError("The provider is failing, call after call")
                 return failure or (down if self._source.failing else None)
             self.begin(missing)

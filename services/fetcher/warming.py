@@ -17,7 +17,7 @@ from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.sync import SessionSync, SyncState
 from services.fetcher.timer import Timer
 from services.fetcher.window import sessions_of
-from services.market.errors import BudgetSpentError, TechnicError
+from services.market.errors import BudgetSpentError, ProviderPlanError, TechnicError
 from services.market.sessions import NEW_YORK, is_session, next_session
 
 START_S: Final = 1.0
@@ -133,6 +133,11 @@ class Warming:
         loop = asyncio.get_running_loop()
         wanted, began, calls_before = sessions_of(as_of, history_count), loop.time(), self._source.request_count
         sessions = tuple(session for session in wanted if self._source.can_give(session))
+        if not sessions:
+            raise ProviderPlanError(
+                f"none of the sessions up to {as_of} is in the history of plan {self._source.pace.plan}, "
+                f"which begins on {self._source.first_day()}"
+            )
         with self._activity.busy(), self._cache.pinned(sessions):
             await self._symbols.begin(as_of, sessions)
             failure = await self._sync.wait(sessions, until, _ignore, patient=False)

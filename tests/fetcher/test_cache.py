@@ -83,6 +83,18 @@ def test_pinned_sessions_stay_until_the_last_pin_is_gone() -> None:
     assert held(cache) == [2, 4]
 
 
+def test_what_is_pinned_is_not_dropped() -> None:
+    cache = cache_of(3)
+    for session in DAYS[:2]:
+        cache.put(bars_of(session))
+    with cache.pinned(DAYS[:1]):
+        for session in DAYS[:2]:
+            cache.drop(session)
+        assert held(cache) == [0]
+    cache.drop(DAYS[0])
+    assert (held(cache), cache.byte_count) == ([], 0)
+
+
 def test_pins_end_with_an_error() -> None:
     cache = cache_of(1)
 

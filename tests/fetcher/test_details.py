@@ -221,6 +221,13 @@ async def test_shares_from_before_the_known_splits_make_no_market_cap(make_bars:
     assert found["BB"].market_cap > 0
 
 
+async def test_a_short_window_costs_a_longer_one_no_market_cap(make_bars: Callable[..., Bars]) -> None:
+    bars = make_bars(FakeSource(SymbolIndex()))
+    bars.details.add("A", BANK, DAYS[-6])
+    assert math.isnan((await listed(bars, count=4))["A"].market_cap)
+    assert (await listed(bars))["A"].market_cap > 0
+
+
 async def test_without_splits_there_are_no_market_caps_until_they_come(make_bars: Callable[..., Bars]) -> None:
     source = FakeSource(SymbolIndex())
     fine = source.splits

@@ -83,6 +83,27 @@ async def test_while_the_provider_is_down_the_newest_session_at_hand_stands_in(o
     assert [panel.bars.tobytes() for panel in again.panels] == [panel.bars.tobytes() for panel in before.panels]
 
 
+async def test_a_stored_session_is_at_hand_though_the_provider_is_down(opened: Open) -> None:
+    bars, _ = await opened(LATEST)
+    await listed(bars)
+    before = await stream(bars, LATEST)
+    await bars.close()
+    bars, source = await opened(LATEST)
+    source.failing = True
+    found = await listed(bars, seconds=60)
+    assert (found.as_of, found.notices) == (LATEST, ())
+    again = await stream(bars, LATEST)
+    assert [panel.bars.tobytes() for panel in again.panels] == [panel.bars.tobytes() for panel in before.panels]
+
+
+async def test_a_list_before_the_history_of_the_plan_is_not_waited_for(opened: Open) -> None:
+    bars, source = await opened(LATEST)
+    source.history_begins = LATEST
+    began = time.monotonic()
+    assert (await bars.listed(SESSIONS[0], 1, until=asyncio.get_running_loop().time() + 60)).listings
+    assert time.monotonic() - began < 5
+
+
 async def test_a_session_that_is_named_never_falls_back(opened: Open) -> None:
     bars, _ = await down(opened, NEXT)
     assert (await listed(bars, newest=False, seconds=1)).as_of == NEXT

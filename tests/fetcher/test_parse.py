@@ -180,6 +180,12 @@ def test_a_next_url_without_a_path_is_malformed(next_url: str) -> None:
         following(next_url)
 
 
+@pytest.mark.parametrize("before", [0, 150, 190, 199])
+def test_no_part_of_a_key_is_left_where_an_error_is_cut(before: int) -> None:
+    said = error_text(b'{"error": "' + b"x" * before + b'secret-key"}', "secret-key")
+    assert said == ("x" * before + "***")[:200]
+
+
 @pytest.mark.parametrize(
     ("body", "text"),
     [

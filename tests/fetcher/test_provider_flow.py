@@ -66,6 +66,20 @@ async def test_threads_that_decode_let_the_one_that_answers_go_first(url: str) -
     assert decoding == min(19, niceness(b"") + DECODER_NICENESS)
 
 
+async def test_where_threads_may_not_stand_back_they_decode_all_the_same(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refused)
+    client = Client(Endpoint(url, SecretStr(CANARY), 1), PLANS["advanced"], RetryPolicy())
+    try:
+        assert await client.ask("/v3/reference/tickers?market=stocks", len) > 0
+    finally:
+        await client.close()
+
+
 async def test_no_more_calls_are_in_flight_than_allowed(provider: Provider, open_source: OpenSource) -> None:
     flying = 0
     most = 0

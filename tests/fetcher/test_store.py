@@ -198,6 +198,24 @@ async def test_that_a_symbol_has_no_bars_is_believed_for_sessions_to_come(opened
         await bars.close()
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_that_a_symbol_had_no_bars_long_ago_says_nothing_of_now(opened: Open, *, restarted: bool) -> None:
+    past = nearest_session(LATEST - timedelta(days=100))
+    bars, source = await opened(listed=("A", "LATE"), pace=Pace("basic", 0.001))
+    until = asyncio.get_running_loop().time() + 5
+    source.single = ()
+    await bars.stream(StreamRequest(("LATE",), until, 1), past, HISTORY, Sink().take)
+    assert source.asked["LATE"] == 1
+    if restarted:
+        await bars.close()
+        bars, source = await opened(listed=("A", "LATE"), pace=Pace("basic", 0.001))
+    source.single = ("LATE",)
+    sink = Sink()
+    await bars.stream(StreamRequest(("LATE",), until, 1), LATEST, HISTORY, sink.take)
+    assert [panel.symbols for panel in sink.panels] == [("LATE",)]
+    assert dict(sink.omissions) == {}
+
+
 async def test_another_window_needs_no_splits_that_are_stored(opened: Open) -> None:
     bars, source = await opened()
     await synced(bars)
@@ -282,7 +300,7 @@ async def test_without_any_list_the_symbols_are_those_that_traded(opened: Open) 
 async def test_a_caller_without_time_for_it_gets_no_list_of_what_traded(opened: Open) -> None:
     bars, _ = await opened(listings=asyncio.Event().wait, traded=("A", "BACpB"), pace=Pace("basic", 12.0))
     until = asyncio.get_running_loop().time() + 0.5
-    listed = await bars.listed(LATEST, HISTORY, until=until, left_s=0.6)
+    listed = await bars.listed(LATEST, HISTORY, until=until, ends=until + 0.1)
     assert (listed.listings, listed.is_stand_in) == ((), True)
     assert "no symbol is known yet" in listed.notices[0]
 
@@ -477,6 +495,66 @@ async def test_a_check_tells_how_far_it_is_and_what_it_put_aside(opened: Open, w
     await synced(bars)
     await bars.stored.verify(report)
     assert (states[-1].damaged, (await bars.stored.holes(HISTORY)).missing) == ((), ())
+
+
+class BusyError(sqlite3.OperationalError):
+    """Another process writes for too long."""
+
+    sqlite_errorname = "SQLITE_BUSY"
+
+
+def busy_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Have a method of the file fail once."""
+    method, failed = getattr(StoreFile, name), iter([True])
+
+    def work(*arguments: object, **named: object) -> object:
+        if next(failed, False):
+            raise BusyError("database is locked")
+        return method(*arguments, **named)
+
+    monkeypatch.setattr(StoreFile, name, work)
+
+
+async def test_a_session_whose_write_was_lost_is_asked_for_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars, source = await opened()
+    busy_once(monkeypatch, "write")
+    states = await synced(bars)
+    assert states[-1].ready_count == HISTORY
+    assert sum(source.asked[session] for session in SESSIONS) == HISTORY + 1
+
+
+@pytest.mark.parametrize("name", ["every_key", "check", "sessions"])
+async def test_a_check_that_could_not_look_does_not_say_that_all_is_well(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    bars, _ = await opened()
+    await synced(bars)
+
+    async def report(_: Verified) -> None: ...
+
+    busy_once(monkeypatch, name)
+    with pytest.raises(LocalDataError, match="busy"):
+        await bars.stored.verify(report)
+    await bars.stored.verify(report)
+
+
+async def test_what_a_check_put_aside_is_missing_though_the_check_is_broken_off(
+    opened: Open, where: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fetcher.store.inspection.TELL_S", 0.0)
+    bars, source = await opened()
+    await synced(bars)
+    with closing(sqlite3.connect(where.path)) as db, db:
+        db.execute("UPDATE sessions SET bars = CAST(zeroblob(length(bars)) AS BLOB) WHERE day = ?", (DAY,))
+
+    async def leave(state: Verified) -> None:
+        if state.damaged:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await bars.stored.verify(leave)
+    await synced(bars)
+    assert source.asked[SESSIONS[2]] == 2
 
 
 async def test_a_check_refuses_a_file_whose_pages_are_damaged(opened: Open, where: Place) -> None:

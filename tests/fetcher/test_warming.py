@@ -19,7 +19,7 @@ from services.fetcher.store.stored_source import StoredSource
 from services.fetcher.symbols import SymbolIndex
 from services.fetcher.sync import SessionSync
 from services.fetcher.warming import ATTEMPTS, BACKOFF_S, START_S, Warming, WarmPlan, next_morning
-from services.market.errors import BudgetSpentError, ProviderUnavailableError
+from services.market.errors import BudgetSpentError, ProviderPlanError, ProviderUnavailableError
 from services.market.sessions import NEW_YORK, sessions_ending
 from tests.fetcher.fake_source import LATEST, FakeSource
 from tests.fetcher.fake_timer import FakeTimer
@@ -123,6 +123,12 @@ async def test_a_window_is_in_memory_with_splits_and_list_and_the_next_run_asks_
     assert desk.source.order[0] == LATEST
     await desk.run()
     assert desk.source.request_count == COUNT + 2
+
+
+async def test_a_window_before_the_history_of_the_plan_is_refused(desk: Desk) -> None:
+    desk.source.history_begins = LATEST + timedelta(days=1)
+    with pytest.raises(ProviderPlanError, match="begins on"):
+        await desk.run()
 
 
 async def test_late_is_said_and_the_work_goes_on(desk: Desk) -> None:

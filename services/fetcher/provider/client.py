@@ -1,6 +1,7 @@
 """Questions to the provider: attempts through the circuit breaker, retries, pages, and answers read in threads."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -33,8 +34,11 @@ DECODER_NICENESS: Final = 10
 
 def _step_back() -> None:
     """Let the thread that answers calls go first: on two cores, two that decode made answers late for a budget."""
-    if sys.platform == "linux":  # elsewhere a thread has no niceness of its own
-        thread = threading.get_native_id()
+    if sys.platform != "linux":  # a thread has no niceness of its own
+        return
+    thread = threading.get_native_id()
+    # Where a sandbox forbids that, threads are as good as without.
+    with contextlib.suppress(OSError):
         niceness = os.getpriority(os.PRIO_PROCESS, thread) + DECODER_NICENESS
         os.setpriority(os.PRIO_PROCESS, thread, min(19, niceness))
 

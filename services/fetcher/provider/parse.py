@@ -257,13 +257,17 @@ def following(next_url: str | None) -> str:
     return f"{parts.path}?{query}"
 
 
-def error_text(body: bytes) -> str:
-    """Return what the provider says about an error, on one line of at most 200 characters; empty if nothing."""
+def error_text(body: bytes, secret: str = "") -> str:
+    """Return what the provider says about an error, on one line of at most 200 characters; empty if nothing.
+
+    `secret` is blotted out of it, before it is cut: half a key is one, too.
+    """
     try:
         raw = _ERROR.decode(body)
     except _UNREADABLE:
         return ""
     text = raw.error or raw.message or ""
+    text = text.replace(secret, "***") if secret else text
     return "".join(letter if letter.isprintable() else " " for letter in text)[:_TEXT_LIMIT]
 
 

@@ -40,8 +40,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, secret: str
         secret: blotted out in the provider's words.
         spacing_s: seconds to wait after a 429 that does not say how long.
     """
-    words = error_text(body)
-    said = f": {words.replace(secret, '***') if secret else words}" if words else ""
+    words = error_text(body, secret)
+    said = f": {words}" if words else ""
     if status in _FINAL:
         kind, meaning = _FINAL[status]
         return kind(meaning + said)

@@ -62,11 +62,16 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """An order of listings, and what it was made from; fields as in `Listed`."""
+    """An order of listings, and what it was made from; fields as in `Listed`.
+
+    Attributes:
+        first: first day of the splits that shares were restated for.
+    """
 
     as_of: date
     known: dict[str, Listing]
     version: int
+    first: date
     listings: tuple[Listing, ...]
     dollar_volumes: tuple[float, ...]
 
@@ -131,7 +136,7 @@ class SymbolList:
             as_of: a session.
             sessions: the window that will be asked for; may be empty.
             until: the loop's time from which on the list is not waited for any more.
-            ends: the loop's time at which the caller must be done; soon after `until`, nothing stands in for the list.
+            ends: the loop's time at which the caller must be done; with little left, nothing stands in for the list.
             whole: as in `begin`.
 
         Raises:
@@ -140,16 +145,18 @@ class SymbolList:
         """
         hits = sum(session in self._cache or self._source.is_stored(session) for session in sessions)
         await self.begin(as_of, sessions, whole=whole)
-        now, is_stand_in = asyncio.get_running_loop().time(), False
+        loop, is_stand_in = asyncio.get_running_loop(), False
+        now = loop.time()
         try:
             async with asyncio.timeout_at(min(until, now + SCARCE_WAIT_S) if self._scarce else until):
                 found = await self._reference.listings(as_of)
             known, notices = found.symbols, found.notices(as_of)
         except TimeoutError:
             is_stand_in = True
-            known, notices = self._instead(as_of, in_time=ends - until >= STAND_IN_S)
+            known, notices = self._instead(as_of, in_time=ends - loop.time() >= STAND_IN_S)
         patience = min(until, now + LISTING_WAIT_S)
-        await self._sync.wait((as_of,), patience, _ignore, patient=False)
+        if self._source.can_give(as_of):
+            await self._sync.wait((as_of,), patience, _ignore, patient=False)
         ranked = await self._ranked(as_of, known, sessions[0] if sessions else as_of, patience)
         return Listed(as_of, ranked.listings, ranked.dollar_volumes, hits, notices, is_stand_in=is_stand_in)
 
@@ -170,14 +177,14 @@ class SymbolList:
         last = self._last
         # What counts for a session that is over does not change any more.
         version = self._completion.version if as_of > self._source.latest_session() else 0
-        if last is None or (last.as_of, last.version) != (as_of, version) or last.known is not known:
+        if last is None or (last.as_of, last.version, last.first) != (as_of, version, first) or last.known is not known:
             shown, is_whole = await self._completion.complete(as_of, known, first, until)
             symbols = sorted(shown)
             columns = self._index.add(symbols)
             volumes = self._cache.dollar_volumes(as_of, len(self._index))[columns]
             order = np.argsort(-volumes, kind="stable")
             listings = tuple(shown[symbols[place]] for place in order.tolist())
-            last = Ranked(as_of, known, version, listings, tuple(volumes[order].tolist()))
+            last = Ranked(as_of, known, version, first, listings, tuple(volumes[order].tolist()))
             # Without the bars of as_of the order is a makeshift.
             self._last = last if as_of in self._cache and is_whole else None
         return last
@@ -192,10 +199,10 @@ class SymbolList:
 
     def _instead(self, as_of: date, *, in_time: bool) -> tuple[dict[str, Listing], tuple[str, ...]]:
         """Return the symbols that traded on as_of in place of a list, if there is time, and what to say about that."""
-        traded = self._traded(as_of) if in_time else {}
-        if traded:
+        traded = self._traded(as_of)
+        if traded and in_time:
             return traded, (f"the reference list did not come in time: the symbols are those that traded on {as_of}",)
-        if self._source.failing:
+        if self._source.failing and not traded:
             raise ProviderUnavailableError("The provider is failing, call after call, and nothing of it is stored")
         return {}, ("the reference list did not come in time: no symbol is known yet",)
 

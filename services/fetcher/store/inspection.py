@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -17,6 +17,8 @@ from services.fetcher.store.file import StoreFile
 from services.fetcher.store.quarantine import QuarantinedRow
 from services.fetcher.store.store import Store
 from services.market.errors import LocalDataError
+
+T = TypeVar("T")
 
 TELL_S: Final = 0.2
 """Seconds between two reports of a check."""
@@ -73,12 +75,7 @@ async def status_of(store: Store) -> StoreStatus:
             restated_count=file.restated_count,
         )
 
-    store.require()
-    found = await store.use(look)
-    if found is None:
-        store.require()
-        raise LocalDataError("the store cannot be read now: ask again")
-    return found
+    return await _told(store, look)
 
 
 async def verify(store: Store, report: Callable[[Verified], Awaitable[None]]) -> None:
@@ -91,23 +88,36 @@ async def verify(store: Store, report: Callable[[Verified], Awaitable[None]]) ->
     Raises:
         LocalDataError: there is no store, or the file itself is damaged.
     """
-    keys = await store.use(StoreFile.every_key) or ()
-    store.require()
+    keys = await _told(store, StoreFile.every_key)
     damaged: list[QuarantinedRow] = []
     told_at = -TELL_S
     for count, key in enumerate(keys):
         if time.monotonic() - told_at >= TELL_S:
             await report(Verified(count, len(keys), tuple(damaged)))
             told_at = time.monotonic()
-        found = await store.use(partial(StoreFile.check, key=key))
-        store.require()
-        damaged += [] if found is None else [found]
-    for row in damaged:
-        structlog.get_logger().warning("store_row_damaged", row=row.name, damage=row.damage)
-    if damaged:
-        await store.recount()
+        found = await _told(store, partial(StoreFile.check, key=key))
+        if found is not None:
+            # At once: whoever breaks this off has put it aside all the same.
+            damaged.append(found)
+            structlog.get_logger().warning("store_row_damaged", row=found.name, damage=found.damage)
+            await store.recount()
     await _require_sound((await status_of(store)).path)
     await report(Verified(len(keys), len(keys), tuple(damaged), done=True))
+
+
+async def _told(store: Store, work: Callable[[StoreFile], T]) -> T:
+    """Return what work on the file comes to.
+
+    Raises:
+        LocalDataError: there is no store, or it could not be done.
+    """
+    store.require()
+    # In a tuple: None is also what `use` says of work that could not be done.
+    done = await store.use(lambda file: (work(file),))
+    store.require()
+    if done is None:
+        raise LocalDataError("the store is busy, or a row of it damaged: ask again")
+    return done[0]
 
 
 async def _require_sound(path: Path) -> None:

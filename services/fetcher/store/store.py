@@ -76,6 +76,11 @@ class Store:
         """Name of the store in use, which tells its market and its layout; empty without one."""
         return self._place.fingerprint if self._file is not None and self._place is not None else ""
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether there is something yet to be written."""
+        return bool(self._writes)
+
     def require(self) -> None:
         """Raise a LocalDataError that says why nothing is kept here, if that is so."""
         if self._file is None:

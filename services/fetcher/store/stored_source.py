@@ -13,7 +13,7 @@ from services.fetcher.store.store import Store
 from services.files.attributes import AttributeBook
 from services.market.adjust import Split
 from services.market.panel import FIELDS
-from services.market.sessions import sessions_between, to_day_number
+from services.market.sessions import from_day_number, sessions_between, to_day_number
 
 T = TypeVar("T")
 
@@ -203,12 +203,21 @@ def _question(symbol: str) -> str:
     return f"symbol {symbol}"
 
 
+def is_believed(looked: tuple[date, date], asked: tuple[date, date]) -> bool:
+    """Tell whether a symbol without a bar in one window, first and last day, is taken to have none in another one.
+
+    Who comes to have some in the few sessions since has too few to be scored.
+    """
+    return looked[0] <= asked[0] and len(sessions_between(looked[1], asked[1])) <= BELIEVED_SESSIONS
+
+
 def _serves(kept: _Symbol, came: date, days: tuple[int, int], newest: date) -> bool:
     """Tell whether a symbol's bars, which came when `came` was the newest session, are those of the days asked for."""
     if came == newest and (kept.first, kept.last) == days:
         return True
-    # Who asks knows that the sessions since have no bar of it either.
-    return not kept.bars and kept.first <= days[0] and len(sessions_between(came, newest)) <= BELIEVED_SESSIONS
+    looked = from_day_number(kept.first), from_day_number(kept.last)
+    asked = from_day_number(days[0]), from_day_number(days[1])
+    return not kept.bars and is_believed(looked, asked) and len(sessions_between(came, newest)) <= BELIEVED_SESSIONS
 
 
 def _decoded(found: tuple[date, bytes] | None, kind: type[T], newest: date | None = None) -> T | None:

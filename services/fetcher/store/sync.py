@@ -110,14 +110,12 @@ class StoreSync:
     async def _run(self, as_of: date, sessions: tuple[date, ...], until: float, report: Report) -> None:
         async def watch(state: SyncState) -> None:
             self._store.require()
+            self._forget_lost(sessions)
             if state.ready_count < state.wanted_count:
                 await report(state)
 
         await self._store.flush()
-        for session in sessions:
-            if not self._source.is_stored(session):
-                # In memory it may be all the same, if the store lost it: it has to come again.
-                self._cache.drop(session)
+        self._forget_lost(sessions)
         await self._symbols.begin(as_of, sessions)
         failure = await self._sync.wait(sessions, until, watch, self._source.is_stored)
         if failure is not None:
@@ -138,6 +136,13 @@ class StoreSync:
                 await report(SyncState(len(sessions), len(sessions)))
                 return
         raise BudgetSpentError("not all sessions were stored in time: sync again, it goes on from here")
+
+    def _forget_lost(self, sessions: Sequence[date]) -> None:
+        """Have sessions come again that are in memory only: the store lost them, or a write of them."""
+        if not self._store.is_writing:
+            for session in sessions:
+                if not self._source.is_stored(session):
+                    self._cache.drop(session)
 
     async def _ask_again(self, sessions: Sequence[date], report: Report) -> None:
         """Ask once more for sessions that may have changed; those that do not come are asked for by the next sync."""
