@@ -9,11 +9,11 @@ DEFAULT_DEADLINE_S: Final = 300.0
 """Seconds that a call without a deadline may take."""
 LAST_S: Final = 0.2
 """Seconds that the last few symbols need from here to the rows."""
-SENDING_S: Final = 0.2
-SYMBOL_S: Final = 0.00006
+SENDING_S: Final = 0.15
+SYMBOL_S: Final = 0.00004
 SENDING_SHARE: Final = 0.3
-"""Seconds, and those of each symbol, that are kept for sending and scoring, twice what they take on a quiet machine; at
-most a share of the time that is left."""
+"""Seconds, and those of each symbol, that are kept for sending and scoring, a third more than these take on a quiet
+machine; at most a share of the time that is left."""
 LISTING_SHARE: Final = 0.65
 """Share of a call's time that the reference list, pages one after the other, is waited for; scoring takes less."""
 UNLISTED_S: Final = 0.15
