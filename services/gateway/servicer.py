@@ -26,6 +26,8 @@ TICK_S = 0.2
 """Seconds between two progress messages."""
 READ_S = 10.0
 """Seconds after its budget that a caller has for reading the answer; its place is others' then."""
+SETTLE_S = 1.0
+"""Seconds that a message on its way gets before a call ends without it."""
 
 
 class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
@@ -70,7 +72,8 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
     ) -> None:
         scan_id = secrets.token_hex(8)
         logs.bind_scan(scan_id)
-        write = _Writer(context).write
+        writer = _Writer(context)
+        write = writer.write
 
         async def emit(event: Accepted | Preview) -> None:
             if isinstance(event, Accepted):
@@ -89,6 +92,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         finally:
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
+            await writer.settle()
         await write(messages.progress(tracker.snapshot(), request.budget_s))
         for batch in messages.row_batches(outcome, request):
             await write(batch)
@@ -107,13 +111,25 @@ class _Writer:
     def __init__(self, context: grpc.aio.ServicerContext[Any, pb.ScanUniverseResponse]) -> None:
         self._context = context
         self._turn = asyncio.Lock()
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def write(self, message: pb.ScanUniverseResponse) -> None:
         """Write a message; whoever is cancelled leaves while it goes out."""
-        writing = asyncio.ensure_future(self._write(message))
-        # Nobody may be left to hear that the caller has gone.
-        writing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        writing = asyncio.create_task(self._write(message))
+        self._writing.add(writing)
+        writing.add_done_callback(self._written)
         await asyncio.shield(writing)
+
+    async def settle(self) -> None:
+        """Wait for what is on its way: a status that meets a message would hang the stream, too."""
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=SETTLE_S)
+
+    def _written(self, writing: asyncio.Task[None]) -> None:
+        self._writing.discard(writing)
+        # Nobody may be left to hear that the caller has gone.
+        if not writing.cancelled():
+            writing.exception()
 
     async def _write(self, message: pb.ScanUniverseResponse) -> None:
         async with self._turn:

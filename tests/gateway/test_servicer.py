@@ -96,6 +96,22 @@ async def test_progress_that_is_being_written_is_not_broken_off() -> None:
     assert context.kinds == ["progress", "progress", "rows", "result"]
 
 
+class FailingScanner(BriefScanner):
+    """Fails while the first progress is still being written."""
+
+    async def scan(self, request: ScanRequest, tracker: Any, emit: Any) -> Outcome:  # noqa: ARG002  # the scanner's
+        """Fail at once."""
+        await asyncio.sleep(0)
+        raise BudgetSpentError("at once")
+
+
+async def test_an_error_waits_for_the_progress_that_is_being_written() -> None:
+    context = JealousContext()
+    with pytest.raises(BudgetSpentError, match="at once"):
+        await serving(FailingScanner()).ScanUniverse(pb.ScanUniverseRequest(), context)  # type: ignore[arg-type]  # a fake
+    assert context.kinds == ["progress"]
+
+
 async def test_two_writes_never_meet() -> None:
     context = JealousContext()
     servicer = serving(TalkativeScanner())
@@ -120,6 +136,7 @@ class DeafContext(JealousContext):
 
 async def test_a_caller_that_does_not_read_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.gateway.servicer.READ_S", 0.0)
+    monkeypatch.setattr("services.gateway.servicer.SETTLE_S", 0.01)
     servicer, request = serving(BriefScanner()), pb.ScanUniverseRequest(budget=Duration(nanos=100_000_000))
     for _ in range(2):
         deaf = DeafContext()
