@@ -84,11 +84,11 @@ async def test_while_the_provider_is_down_the_newest_session_at_hand_stands_in(o
 
 
 async def test_a_stored_session_is_at_hand_though_the_provider_is_down(opened: Open) -> None:
-    bars, _ = await opened(LATEST)
+    bars, source = await opened(LATEST)
     await listed(bars)
     before = await stream(bars, LATEST)
-    await bars.close()
-    bars, source = await opened(LATEST)
+    await bars.stored.refresh()
+    bars.cache.drop(LATEST)
     source.failing = True
     found = await listed(bars, seconds=60)
     assert (found.as_of, found.notices) == (LATEST, ())

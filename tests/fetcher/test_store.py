@@ -547,6 +547,9 @@ async def test_what_a_check_put_aside_is_missing_though_the_check_is_broken_off(
     with closing(sqlite3.connect(where.path)) as db, db:
         db.execute("UPDATE sessions SET bars = CAST(zeroblob(length(bars)) AS BLOB) WHERE day = ?", (DAY,))
 
+    # What others changed is known by now: nothing but the check tells of what it puts aside.
+    await bars.stored.refresh()
+
     async def leave(state: Verified) -> None:
         if state.damaged:
             raise asyncio.CancelledError

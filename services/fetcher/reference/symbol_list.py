@@ -199,10 +199,10 @@ class SymbolList:
 
     def _instead(self, as_of: date, *, in_time: bool) -> tuple[dict[str, Listing], tuple[str, ...]]:
         """Return the symbols that traded on as_of in place of a list, if there is time, and what to say about that."""
-        traded = self._traded(as_of)
-        if traded and in_time:
-            return traded, (f"the reference list did not come in time: the symbols are those that traded on {as_of}",)
-        if self._source.failing and not traded:
+        there = as_of in self._cache
+        if there and in_time:
+            return self._traded(as_of), (f"the reference list did not come in time: the symbols are those that traded on {as_of}",)
+        if self._source.failing and not there:
             raise ProviderUnavailableError("The provider is failing, call after call, and nothing of it is stored")
         return {}, ("the reference list did not come in time: no symbol is known yet",)
 
