@@ -201,7 +201,8 @@ class SymbolList:
         """Return the symbols that traded on as_of in place of a list, if there is time, and what to say about that."""
         there = as_of in self._cache
         if there and in_time:
-            return self._traded(as_of), (f"the reference list did not come in time: the symbols are those that traded on {as_of}",)
+            notice = f"the reference list did not come in time: the symbols are those that traded on {as_of}"
+            return self._traded(as_of), (notice,)
         if self._source.failing and not there:
             raise ProviderUnavailableError("The provider is failing, call after call, and nothing of it is stored")
         return {}, ("the reference list did not come in time: no symbol is known yet",)
